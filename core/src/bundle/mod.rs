@@ -1,0 +1,5 @@
+//! The bundle format.
+
+mod manifest;
+
+pub use manifest::*;

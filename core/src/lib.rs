@@ -1,0 +1,31 @@
+//! The engine of `collect`: profiles, plugins, pipeline, redaction, bundle format and outbox.
+//!
+//! This crate knows no collector, no network and no command line. It defines what a plugin is
+//! ([`Plugin`], [`register!`]), how a [`Profile`] names and configures plugins, how what collectors
+//! write becomes one sealed bundle, and where that waits until it is delivered.
+
+pub mod bundle;
+pub mod collector;
+pub mod event;
+pub mod host;
+pub mod output;
+pub mod plugin;
+pub mod profile;
+pub mod redact;
+pub mod secret;
+pub mod sink;
+pub mod units;
+
+pub use collector::{CollectError, Collector, Invalid, Output};
+pub use output::{EntryWriter, Window};
+pub use plugin::{Plugin, Registry};
+pub use profile::Profile;
+pub use redact::Redactor;
+pub use secret::Secret;
+pub use sink::Sink;
+
+#[doc(hidden)]
+pub use {
+    inventory as __inventory, schemars as __schemars, serde as __serde,
+    serde_ignored as __serde_ignored,
+};
