@@ -198,7 +198,17 @@ impl Collect {
         descendants_with(&self.tag)
     }
 
-    /// Fails the test if a process of a run is still there, `grace` after its end.
+    /// Kills what a run could not clean up because it was itself killed.
+    pub(crate) fn kill_what_is_left(&self) {
+        for process in self.left_running() {
+            let id = process.split(':').next().unwrap_or_default().to_owned();
+            // It may be gone by now.
+            _ = Command::new("kill").args(["-s", "KILL", &id]).output();
+        }
+        self.assert_nothing_runs();
+    }
+
+    /// Fails the test if a process of a run is still there, a second after its end.
     pub(crate) fn assert_nothing_runs(&self) {
         let mut last = Vec::new();
         let deadline = Instant::now() + Duration::from_secs(1);
@@ -234,6 +244,11 @@ impl Running {
         super::output("kill", ["-s", name, id.as_str()]);
     }
 
+    /// What it has written to standard output so far.
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.stdout).unwrap()).into_owned()
+    }
+
     /// What it has written to standard error so far.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()).into_owned()
@@ -245,7 +260,7 @@ impl Running {
         let status = self.wait(&mut child);
         Ended {
             code: status.code(),
-            stdout: String::from_utf8_lossy(&fs::read(&self.stdout).unwrap()).into_owned(),
+            stdout: self.stdout(),
             stderr: self.stderr(),
             took: self.since.elapsed(),
         }

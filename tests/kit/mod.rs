@@ -14,7 +14,7 @@ mod seaweed;
 mod terminal;
 
 pub(crate) use bundle::{Bundle, KeyPair};
-pub(crate) use collect::{Collect, Ended, Running};
+pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::{example, program};
 pub(crate) use fault_server::{Fault, FaultServer};
 pub(crate) use journal::{Entry, Journal};
@@ -92,6 +92,11 @@ pub(crate) fn output<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Ite
         String::from_utf8_lossy(&output.stderr)
     );
     output.stdout
+}
+
+/// The text of a profile of the product `Shop` that is encrypted for one recipient.
+pub(crate) fn profile(recipient: &str, body: &str) -> String {
+    format!("product = \"Shop\"\n{body}\n[encrypt]\nrecipients = [\"{recipient}\"]\n")
 }
 
 /// Waits until `condition` gives a value; fails the test when it does not within `limit`.
