@@ -125,25 +125,17 @@ impl Family {
         }
         // Children are added until there are none left to add.
         loop {
-            known.extend(
-                members
-                    .iter()
-                    .map(|(pid, stat)| (pid.as_raw_pid(), stat.started)),
-            );
+            known.extend(members.iter().map(|(pid, stat)| (pid.as_raw_pid(), stat.started)));
             let parents: BTreeSet<_> = members.iter().map(|(pid, _)| pid.as_raw_pid()).collect();
-            let (children, rest): (Vec<_>, Vec<_>) = others
-                .into_iter()
-                .partition(|(_, stat)| parents.contains(&stat.parent));
+            let (children, rest): (Vec<_>, Vec<_>) =
+                others.into_iter().partition(|(_, stat)| parents.contains(&stat.parent));
             if children.is_empty() {
                 break;
             }
             members.extend(children);
             others = rest;
         }
-        Ok(members
-            .into_iter()
-            .filter_map(|(pid, stat)| (!stat.ended).then_some(pid))
-            .collect())
+        Ok(members.into_iter().filter_map(|(pid, stat)| (!stat.ended).then_some(pid)).collect())
     }
 
     fn is_member(&self, pid: Pid, stat: Stat) -> bool {
@@ -153,9 +145,7 @@ impl Family {
     /// Another user's process hides its environment, but then it could not be killed either.
     fn has_mark(&self, pid: Pid) -> bool {
         fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).is_ok_and(|environment| {
-            environment
-                .split(|&byte| byte == 0)
-                .any(|variable| variable.starts_with(&self.mark))
+            environment.split(|&byte| byte == 0).any(|variable| variable.starts_with(&self.mark))
         })
     }
 }
@@ -213,12 +203,7 @@ mod tests {
         let stat = b"42 (a) Z 1 (b) S 7 40 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 1 2";
         assert_eq!(
             Stat::parse(stat),
-            Some(Stat {
-                ended: false,
-                parent: 7,
-                group: 40,
-                started: 9876,
-            })
+            Some(Stat { ended: false, parent: 7, group: 40, started: 9876 })
         );
     }
 

@@ -53,10 +53,7 @@ pub(super) fn info(metadata: &Metadata) -> FileInfo {
             FileKind::Special
         },
         len: metadata.len(),
-        modified: metadata
-            .modified()
-            .ok()
-            .and_then(|time| Timestamp::try_from(time).ok()),
+        modified: metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok()),
         // st_blocks counts 512 bytes each, whatever the file system's block size: stat(3type).
         allocated: metadata.blocks().saturating_mul(512),
         id: (metadata.dev(), metadata.ino()),
@@ -177,10 +174,7 @@ mod tests {
 
     #[test]
     fn the_log_that_reading_would_empty_is_refused() {
-        assert_eq!(
-            refusal(Path::new("/proc/kmsg")),
-            "loses what is read from it"
-        );
+        assert_eq!(refusal(Path::new("/proc/kmsg")), "loses what is read from it");
     }
 
     #[test]
@@ -228,10 +222,7 @@ mod tests {
     #[test]
     fn a_file_system_without_holes_gives_the_rest_of_the_file() {
         // procfs refuses SEEK_DATA, and says that the file is empty.
-        assert_eq!(
-            open(Path::new("/proc/version")).unwrap().data(0).unwrap(),
-            None
-        );
+        assert_eq!(open(Path::new("/proc/version")).unwrap().data(0).unwrap(), None);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("dense");
         fs::write(&path, "0123456789").unwrap();

@@ -180,11 +180,8 @@ mod tests {
 
     #[test]
     fn records_that_were_overwritten_do_not_end_the_log() {
-        let log = Script::new([
-            Ok("6,1,10,-;a\n"),
-            Err(io::ErrorKind::BrokenPipe),
-            Ok("6,9,90,-;b\n"),
-        ]);
+        let log =
+            Script::new([Ok("6,1,10,-;a\n"), Err(io::ErrorKind::BrokenPipe), Ok("6,9,90,-;b\n")]);
         assert_eq!(read(log, Script::new([])), "6,1,10,-;a\n6,9,90,-;b\n");
     }
 

@@ -22,9 +22,7 @@ pub struct Machine {
 impl Machine {
     /// This host.
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-        }
+        Self { started: Instant::now() }
     }
 }
 

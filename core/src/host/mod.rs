@@ -164,9 +164,7 @@ impl Deadline {
     pub fn after(limit: Duration, stopped: Arc<AtomicBool>) -> Self {
         let now = Instant::now();
         // A limit beyond what the clock can hold is as good as a year.
-        let at = now
-            .checked_add(limit)
-            .unwrap_or(now + Duration::from_hours(365 * 24));
+        let at = now.checked_add(limit).unwrap_or(now + Duration::from_hours(365 * 24));
         Self { at, stopped }
     }
 

@@ -53,10 +53,7 @@ pub(super) fn spawn(command: &CommandLine, deadline: &Deadline) -> io::Result<Ru
     let leader = Pid::from_child(&child);
     let running = Running {
         stdout: child.stdout.take(),
-        stderr: Kept {
-            pipe: child.stderr.take(),
-            bytes: Vec::new(),
-        },
+        stderr: Kept { pipe: child.stderr.take(), bytes: Vec::new() },
         child,
         family: Family::new(leader, &mark),
         // Only saves time: without it (before Linux 5.3) the end is noticed at the next tick.
@@ -67,12 +64,10 @@ pub(super) fn spawn(command: &CommandLine, deadline: &Deadline) -> io::Result<Ru
         state: State::Running,
     };
     // From here on, dropping what was made ends the command.
-    for pipe in [
-        running.stdout.as_ref().map(AsFd::as_fd),
-        running.stderr.pipe.as_ref().map(AsFd::as_fd),
-    ]
-    .into_iter()
-    .flatten()
+    for pipe in
+        [running.stdout.as_ref().map(AsFd::as_fd), running.stderr.pipe.as_ref().map(AsFd::as_fd)]
+            .into_iter()
+            .flatten()
     {
         ioctl_fionbio(pipe, true)?;
     }
@@ -81,10 +76,7 @@ pub(super) fn spawn(command: &CommandLine, deadline: &Deadline) -> io::Result<Ru
 
 fn prepare(line: &CommandLine, mark: &str) -> io::Result<Command> {
     let Some((program, arguments)) = line.argv.split_first() else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the command is empty",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command is empty"));
     };
     let dir = line.dir.as_deref().unwrap_or(Path::new("/"));
     if !dir.is_dir() {
@@ -122,16 +114,11 @@ fn search_path(path: Option<OsString>) -> Option<OsString> {
             dirs.push(dir);
         }
     }
-    (dirs.len() > known)
-        .then(|| env::join_paths(dirs).ok())
-        .flatten()
+    (dirs.len() > known).then(|| env::join_paths(dirs).ok()).flatten()
 }
 
 fn too_late() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::TimedOut,
-        "the command took too long, or the run was stopped",
-    )
+    io::Error::new(io::ErrorKind::TimedOut, "the command took too long, or the run was stopped")
 }
 
 /// A running command.

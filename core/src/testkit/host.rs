@@ -199,8 +199,7 @@ impl FakeHost {
     #[must_use]
     pub fn interface(mut self, interface: Interface) -> Self {
         self.interfaces.push(interface);
-        self.interfaces
-            .sort_by(|left, right| left.name.cmp(&right.name));
+        self.interfaces.sort_by(|left, right| left.name.cmp(&right.name));
         self
     }
 
@@ -243,11 +242,7 @@ impl FakeHost {
     fn node(mut self, path: &Path, what: What, modified: Option<Timestamp>) -> Self {
         assert!(path.is_absolute(), "`{}` is not absolute", path.display());
         let inode = 1 + self.nodes.len() as u64;
-        let node = Node {
-            what,
-            modified,
-            inode,
-        };
+        let node = Node { what, modified, inode };
         self.nodes.insert(path.to_owned(), node);
         self
     }

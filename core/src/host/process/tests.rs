@@ -67,10 +67,7 @@ fn environment_and_directory_are_as_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().canonicalize().unwrap();
     let command = CommandLine {
-        env: vec![
-            ("LC_ALL".into(), "POSIX".into()),
-            ("WORD".into(), "x".into()),
-        ],
+        env: vec![("LC_ALL".into(), "POSIX".into()), ("WORD".into(), "x".into())],
         dir: Some(dir.clone()),
         ..CommandLine::new(["sh", "-c", "pwd; echo $LC_ALL $WORD"])
     };
@@ -80,9 +77,7 @@ fn environment_and_directory_are_as_asked_for() {
 
 #[test]
 fn a_program_that_does_not_exist_is_not_found() {
-    let error = spawn(&CommandLine::new(["no-such-program"]), &within(LONG))
-        .err()
-        .unwrap();
+    let error = spawn(&CommandLine::new(["no-such-program"]), &within(LONG)).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }
 
@@ -98,10 +93,8 @@ fn a_program_that_may_not_be_run_is_denied() {
 
 #[test]
 fn a_missing_directory_is_named() {
-    let command = CommandLine {
-        dir: Some("/no/such/directory".into()),
-        ..CommandLine::new(["true"])
-    };
+    let command =
+        CommandLine { dir: Some("/no/such/directory".into()), ..CommandLine::new(["true"]) };
     let error = spawn(&command, &within(LONG)).err().unwrap();
     assert!(error.to_string().contains("/no/such/directory"), "{error}");
 }
@@ -139,18 +132,12 @@ fn a_read_ends_at_the_deadline_and_gives_what_came_before_it() {
     let error = quickly(|| running.read_to_string(&mut text).unwrap_err());
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert_eq!(text, "early\n");
-    assert_eq!(
-        running.finish().unwrap_err().kind(),
-        io::ErrorKind::TimedOut
-    );
+    assert_eq!(running.finish().unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
 #[test]
 fn a_command_that_never_stops_writing_ends_at_the_deadline() {
-    let mut running = start(
-        &CommandLine::new(["yes"]),
-        &within(Duration::from_millis(50)),
-    );
+    let mut running = start(&CommandLine::new(["yes"]), &within(Duration::from_millis(50)));
     let error = quickly(|| io::copy(&mut running, &mut io::sink()).unwrap_err());
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }

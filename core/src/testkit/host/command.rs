@@ -32,17 +32,12 @@ impl Script {
         match self {
             Self::Ends(stdout, code, stderr) => Ok(Box::new(Ending {
                 stdout: Cursor::new(stdout.clone()),
-                exit: Exit {
-                    code: Some(*code),
-                    signal: None,
-                    stderr: stderr.clone(),
-                },
+                exit: Exit { code: Some(*code), signal: None, stderr: stderr.clone() },
                 deadline: deadline.clone(),
             })),
-            Self::Hangs => Ok(Box::new(Hanging {
-                deadline: deadline.clone(),
-                gate: Arc::clone(gate),
-            })),
+            Self::Hangs => {
+                Ok(Box::new(Hanging { deadline: deadline.clone(), gate: Arc::clone(gate) }))
+            }
             Self::Denied => Err(io::ErrorKind::PermissionDenied.into()),
         }
     }

@@ -104,11 +104,7 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     pub(super) fn new(content: Arc<Content>, info: FileInfo) -> Self {
-        Self {
-            content,
-            info,
-            at: 0,
-        }
+        Self { content, info, at: 0 }
     }
 }
 

@@ -143,10 +143,7 @@ fn commands_do_what_they_were_told() {
 
 #[test]
 fn the_file_system_nearest_above_a_path_is_asked() {
-    let size = |size| Usage {
-        size,
-        ..Usage::default()
-    };
+    let size = |size| Usage { size, ..Usage::default() };
     let host = FakeHost::new().usage("/", size(1)).usage("/var", size(2));
     assert_eq!(Host::usage(&host, path("/etc/x")).unwrap().size, 1);
     assert_eq!(Host::usage(&host, path("/var/log")).unwrap().size, 2);

@@ -76,15 +76,8 @@ impl FakeHost {
             len,
             modified: node.and_then(|node| node.modified).or(Some(self.now)),
             allocated,
-            id: (
-                1,
-                node.map_or_else(|| self.made_up_inode(&path), |node| node.inode),
-            ),
-            mode: if kind == FileKind::Directory {
-                0o755
-            } else {
-                0o644
-            },
+            id: (1, node.map_or_else(|| self.made_up_inode(&path), |node| node.inode)),
+            mode: if kind == FileKind::Directory { 0o755 } else { 0o644 },
         };
         Ok((info, node))
     }
