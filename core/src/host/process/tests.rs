@@ -188,6 +188,19 @@ fn a_dropped_command_is_gone_with_all_its_descendants() {
 }
 
 #[test]
+fn a_deaf_descendant_is_not_forgotten_when_its_parent_obeys() {
+    let mut running = shell(
+        r#"
+        env -i setsid sh -c 'trap "" TERM; echo $$; while :; do sleep 60; done' &
+        exec sleep 60
+        "#,
+    );
+    let numbers = numbers(&mut BufReader::new(&mut *running), 1);
+    quickly(|| drop(running));
+    assert!(!is_alive(&numbers[0]), "{numbers:?}");
+}
+
+#[test]
 fn a_descendant_that_holds_the_output_open_does_not_hold_it_up() {
     let mut running = shell("setsid sleep 60 & echo $!");
     let text = quickly(|| output(&mut running));
