@@ -42,15 +42,9 @@ fn age_and_tar_open_a_bundle_and_find_manifest_report_and_entries() {
     assert_eq!(bundle.manifest["complete"], true);
     let report = bundle.text("report.json");
     assert!(report.contains("user@example.com"), "{report}");
-    assert!(
-        report.contains("The print button does nothing."),
-        "{report}"
-    );
+    assert!(report.contains("The print button does nothing."), "{report}");
     let till = format!("logs{}", collect.path("logs/till.log").display());
-    assert_eq!(
-        bundle.text(&till),
-        "2026-11-20T10:00:00Z till[1]: opened\n"
-    );
+    assert_eq!(bundle.text(&till), "2026-11-20T10:00:00Z till[1]: opened\n");
     let long = format!("logs{}", collect.path("logs/shop.log").display());
     assert!(bundle.text(&long) == filler(9 << 20), "the long log differs");
     assert_eq!(bundle.status("os"), "complete");
@@ -69,10 +63,8 @@ fn every_size_and_digest_in_the_manifest_is_right() {
         assert_eq!(entry["size"], content.len(), "{path}");
         assert_eq!(entry["sha256"].as_str().unwrap(), digest(&content), "{path}");
     }
-    let mut listed: Vec<_> = listed
-        .iter()
-        .map(|entry| entry["path"].as_str().unwrap().to_owned())
-        .collect();
+    let mut listed: Vec<_> =
+        listed.iter().map(|entry| entry["path"].as_str().unwrap().to_owned()).collect();
     listed.push("manifest.json".to_owned());
     listed.sort();
     let mut there = bundle.entries();
@@ -161,11 +153,8 @@ fn without_a_profile_of_its_own_a_host_opens_its_bundle_as_it_is_told_to() {
             .unwrap_or_else(|| panic!("no command that opens the bundle:\n{told}"));
 
         let place = tempfile::tempdir().unwrap();
-        let opened = Command::new("sh")
-            .args(["-c", command])
-            .current_dir(place.path())
-            .output()
-            .unwrap();
+        let opened =
+            Command::new("sh").args(["-c", command]).current_dir(place.path()).output().unwrap();
         assert!(opened.status.success(), "{command}: {opened:?}");
         let names = digests_below(place.path()).into_keys().collect::<Vec<_>>();
         for file in ["manifest.json", "report.json"] {
@@ -182,10 +171,7 @@ fn without_a_profile_of_its_own_a_host_opens_its_bundle_as_it_is_told_to() {
 }
 
 fn digest(content: &[u8]) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digests_below(folder: &Path) -> Digests {
@@ -207,10 +193,7 @@ with tarfile.open(sys.argv[1], 'r:xz') as archive:
             content = archive.extractfile(member).read()
             print(hashlib.sha256(content).hexdigest(), member.name)
 ";
-    let printed = output(
-        "python3",
-        ["-c".as_ref(), script.as_ref(), archive.as_os_str()],
-    );
+    let printed = output("python3", ["-c".as_ref(), script.as_ref(), archive.as_os_str()]);
     String::from_utf8(printed)
         .unwrap()
         .lines()

@@ -6,10 +6,7 @@ use std::{fs, path::Path};
 
 /// What the person at the terminal says.
 const EMAIL: &str = "user@example.com";
-const DESCRIPTION: [&str; 2] = [
-    "The print button does nothing.",
-    "Since yesterday, on one till.",
-];
+const DESCRIPTION: [&str; 2] = ["The print button does nothing.", "Since yesterday, on one till."];
 const ANSWER: &str = "Printing a receipt.";
 
 /// A product's profile with everything that can be asked, which delivers to `server`.
@@ -130,10 +127,7 @@ fn what_was_typed_is_offered_again_when_the_run_did_not_finish() {
     terminal.line("y");
     terminal.wait_for_text("Submission complete");
     terminal.wait_for_shell();
-    let delivered = collect.write(
-        "delivered.tar.xz.age",
-        server.object(&server.keys().concat()),
-    );
+    let delivered = collect.write("delivered.tar.xz.age", server.object(&server.keys().concat()));
     let report = Bundle::open(&delivered, &key.file()).text("report.json");
     assert!(report.contains(DESCRIPTION[1]), "{report}");
 }

@@ -1,8 +1,8 @@
 //! Delivery to a real S3 server, and to one that misbehaves.
 
 use crate::kit::{
-    Bundle, Collect, Fault, FaultServer, KeyPair, REFERER, Seaweed, UPLOAD_TOKEN, contains, needs,
-    profile,
+    ADMINISTRATOR, Bundle, Collect, Fault, FaultServer, KeyPair, REFERER, Seaweed, UPLOAD_TOKEN,
+    contains, needs, profile,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
@@ -12,10 +12,7 @@ use std::{fs, path::PathBuf};
 fn profile_for(collect: &Collect, key: &KeyPair, sink: &str, token: &str) -> PathBuf {
     collect.write("upload.token", format!("{token}\n"));
     let log = collect.write("shop.log", format!("sent with {UPLOAD_TOKEN}, says debug\n"));
-    let body = format!(
-        "[collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n{sink}",
-        log.display()
-    );
+    let body = format!("[collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n{sink}", log.display());
     collect.write("shop.toml", profile(&key.recipient, &body))
 }
 
@@ -26,7 +23,7 @@ fn the_right_token_delivers() {
     needs!("age", "age-keygen", "tar", "xz", "weed", "openssl", "curl");
     let (collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
     let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), UPLOAD_TOKEN);
-    let ended = collect.run(collect.delivering(&profile)).expect(0);
+    let ended = collect.run(Collect::delivering(&profile)).expect(0);
 
     let keys = server.keys();
     assert_eq!(keys.len(), 1, "{keys:?}");
@@ -59,7 +56,7 @@ fn a_wrong_token_keeps_the_bundle_until_the_token_is_right() {
     let (collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
     let wrong = "made-up-token-of-last-year";
     let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), wrong);
-    let ended = collect.run(collect.delivering(&profile)).expect(5);
+    let ended = collect.run(Collect::delivering(&profile)).expect(5);
     assert!(ended.stderr.contains("403"), "{}", ended.stderr);
     assert!(ended.stderr.contains("collect send"), "{}", ended.stderr);
     assert!(!ended.printed().contains(wrong), "{}", ended.stderr);
@@ -88,16 +85,11 @@ fn a_second_upload_of_the_same_key_is_refused() {
     needs!("age-keygen", "weed", "openssl", "curl");
     let (collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
     let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), "made-up-wrong");
-    collect.run(collect.delivering(&profile)).expect(5);
+    collect.run(Collect::delivering(&profile)).expect(5);
     let kept = collect.bundle();
     let name = kept.file_name().unwrap().to_str().unwrap();
     let date = name.strip_prefix("Shop-").unwrap();
-    let taken = format!(
-        "reports/Shop/{}/{}/{}/{name}",
-        &date[..4],
-        &date[4..6],
-        &date[6..8]
-    );
+    let taken = format!("reports/Shop/{}/{}/{}/{name}", &date[..4], &date[4..6], &date[6..8]);
     server.put(&taken, b"somebody else's");
 
     collect.write("upload.token", UPLOAD_TOKEN);
@@ -123,7 +115,7 @@ fn a_server_that_is_busy_twice_and_resets_once_is_survived() {
         server.endpoint()
     );
     let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
-    let mut arguments = collect.delivering(&profile);
+    let mut arguments = Collect::delivering(&profile);
     arguments.push("--json".into());
     let ended = collect.run(arguments).expect(0);
 
@@ -133,11 +125,7 @@ fn a_server_that_is_busy_twice_and_resets_once_is_survived() {
     let accepted = server.accepted();
     assert_eq!(accepted.len(), 1);
     let upload = &accepted[0];
-    assert!(
-        upload.line.starts_with("PUT /shop-bug-reports/reports/Shop/"),
-        "{}",
-        upload.line
-    );
+    assert!(upload.line.starts_with("PUT /shop-bug-reports/reports/Shop/"), "{}", upload.line);
     let header = |name: &str| upload.headers.get(name).map(String::as_str);
     assert_eq!(header("user-agent"), Some(UPLOAD_TOKEN));
     assert_eq!(header("referer"), Some(REFERER));
@@ -149,17 +137,52 @@ fn a_server_that_is_busy_twice_and_resets_once_is_survived() {
 }
 
 #[test]
+fn keys_of_the_environment_deliver() {
+    needs!("age", "age-keygen", "tar", "xz", "weed", "openssl", "curl");
+    let (mut collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
+    let sink = server.sink_by("access = \"keys\"\n");
+    let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
+    let without = collect.run(Collect::delivering(&profile)).expect(5);
+    assert!(without.stderr.contains("AWS_ACCESS_KEY_ID"), "{}", without.stderr);
+    for (name, value) in ADMINISTRATOR {
+        collect.env(name, value);
+    }
+    collect.run(["send"]).expect(0);
+    let keys = server.keys();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    let delivered = collect.write("delivered.tar.xz.age", server.object(&keys[0]));
+    Bundle::open(&delivered, &key.file());
+}
+
+#[test]
+fn a_presigned_url_delivers_to_its_own_key() {
+    needs!("age", "age-keygen", "tar", "xz", "weed", "openssl", "curl");
+    let (mut collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
+    let place = "reports/made-up-key.tar.xz.age";
+    collect.env("SHOP_UPLOAD_URL", server.presigned_put(place));
+    let sink = format!(
+        "[deliver.bucket]\nuse = \"s3\"\nca-file = \"{}\"\n\
+         presigned-url = {{ env = \"SHOP_UPLOAD_URL\" }}\n",
+        server.ca_file().display()
+    );
+    let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
+    let ended = collect.run(Collect::delivering(&profile)).expect(0);
+    assert!(!ended.printed().contains("Signature="), "{}", ended.stderr);
+    assert_eq!(server.keys(), [place]);
+    let delivered = collect.write("delivered.tar.xz.age", server.object(place));
+    Bundle::open(&delivered, &key.file());
+}
+
+#[test]
 fn a_server_with_a_certificate_from_nobody_is_not_trusted() {
     needs!("age-keygen", "weed", "openssl", "curl");
     let (collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
     let sink = server.sink(TOKEN_FILE);
-    let without_authority: Vec<_> = sink
-        .lines()
-        .filter(|line| !line.starts_with("ca-file"))
-        .collect();
+    let without_authority: Vec<_> =
+        sink.lines().filter(|line| !line.starts_with("ca-file")).collect();
     let sink = without_authority.join("\n");
     let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
-    let ended = collect.run(collect.delivering(&profile)).expect(5);
+    let ended = collect.run(Collect::delivering(&profile)).expect(5);
     assert!(ended.stderr.contains("certificate"), "{}", ended.stderr);
     assert_eq!(server.keys(), [""; 0]);
 }
@@ -173,7 +196,7 @@ fn plain_http_beyond_this_host_is_refused_before_anything_runs() {
          endpoint = \"http://192.0.2.1\"\nupload-token = {TOKEN_FILE}\nreferer = \"{REFERER}\"\n"
     );
     let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
-    let ended = collect.run(collect.delivering(&profile)).expect(4);
+    let ended = collect.run(Collect::delivering(&profile)).expect(4);
     assert!(ended.stderr.contains("https"), "{}", ended.stderr);
     assert!(collect.bundles().is_empty());
 }
@@ -184,17 +207,12 @@ fn a_folder_gets_the_sealed_bundle() {
     let (collect, key) = (Collect::new(), KeyPair::new());
     let folder = collect.path("share");
     fs::create_dir(&folder).unwrap();
-    let sink = format!(
-        "[deliver.share]\nuse = \"folder\"\npath = \"{}\"\n",
-        folder.display()
-    );
+    let sink = format!("[deliver.share]\nuse = \"folder\"\npath = \"{}\"\n", folder.display());
     let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
-    collect.run(collect.delivering(&profile)).expect(0);
+    collect.run(Collect::delivering(&profile)).expect(0);
     let delivered = crate::kit::files_below(&folder);
-    let bundles: Vec<_> = delivered
-        .iter()
-        .filter(|file| file.to_string_lossy().ends_with(".tar.xz.age"))
-        .collect();
+    let bundles: Vec<_> =
+        delivered.iter().filter(|file| file.to_string_lossy().ends_with(".tar.xz.age")).collect();
     assert_eq!(bundles.len(), 1, "{delivered:?}");
     Bundle::open(bundles[0], &key.file());
 }

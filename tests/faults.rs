@@ -34,15 +34,11 @@ impl GrowingFile {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                file.write_all("one more line of this log\n".repeat(4000).as_bytes())
-                    .unwrap();
+                file.write_all("one more line of this log\n".repeat(4000).as_bytes()).unwrap();
                 std::thread::sleep(Duration::from_millis(2));
             }
         });
-        Self {
-            stop,
-            writer: Some(writer),
-        }
+        Self { stop, writer: Some(writer) }
     }
 }
 
@@ -101,10 +97,7 @@ fn everything_that_can_hang_hangs_and_the_bundle_is_there_in_time() {
     let notes = bundle.step("logs")["notes"].to_string();
     assert!(notes.contains("never.log"), "the FIFO is named: {notes}");
     let entries = bundle.entries();
-    assert!(
-        !entries.iter().any(|entry| entry.ends_with("never.log")),
-        "{entries:?}"
-    );
+    assert!(!entries.iter().any(|entry| entry.ends_with("never.log")), "{entries:?}");
     assert!(
         entries.contains(&"panics/before.txt".to_owned()),
         "what came before the panic is kept: {entries:?}"
@@ -128,11 +121,8 @@ fn a_command_that_hangs_costs_only_its_own_time() {
     let bundle = Bundle::open(&collect.bundle(), &key.file());
     assert_eq!(bundle.status("slow"), "timed-out");
     assert_eq!(bundle.status("os"), "complete");
-    let slow: Vec<_> = bundle
-        .entries()
-        .into_iter()
-        .filter(|entry| entry.starts_with("slow/"))
-        .collect();
+    let slow: Vec<_> =
+        bundle.entries().into_iter().filter(|entry| entry.starts_with("slow/")).collect();
     assert_eq!(slow.len(), 1, "{slow:?}");
     assert_eq!(bundle.text(&slow[0]), "first\n");
 }
@@ -162,10 +152,7 @@ fn a_disk_without_room_for_the_bundle_leaves_one_message_and_no_debris() {
     let body = "[collect.os]\nuse = \"os\"\n";
     let profile = collect.write("shop.toml", profile(&key.recipient, body));
     let mut arguments = collect.gathering(&profile);
-    let at = arguments
-        .iter()
-        .position(|argument| *argument == collect.out())
-        .unwrap();
+    let at = arguments.iter().position(|argument| *argument == collect.out()).unwrap();
     // Nothing can be created there, not even by root.
     arguments[at] = "/proc/self".into();
     let ended = collect.run(arguments);

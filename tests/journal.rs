@@ -11,10 +11,7 @@ fn journal() -> Journal {
             unit,
             identifier,
             priority: if number % 10 == 0 { 3 } else { priority },
-            ..Entry::new(
-                from + number * 30,
-                format!("{identifier} did number {number}"),
-            )
+            ..Entry::new(from + number * 30, format!("{identifier} did number {number}"))
         })
     };
     let mut first: Vec<_> = of("shop.service", "shop", 6, 0).collect();
@@ -98,11 +95,7 @@ fn journald_agrees_with_journalctl_on_a_unit_and_a_time_window() {
         &journal,
         "since = \"2026-11-20T00:30:00Z\"\nuntil = \"2026-11-20T01:10:00Z\"\n\
          units = [\"shop.service\"]",
-        &[
-            "--since=2026-11-20 00:30:00",
-            "--until=2026-11-20 01:10:00",
-            "--unit=shop.service",
-        ],
+        &["--since=2026-11-20 00:30:00", "--until=2026-11-20 01:10:00", "--unit=shop.service"],
         100,
     );
     agree(
@@ -124,9 +117,8 @@ fn journald_agrees_with_journalctl_on_a_unit_and_a_time_window() {
 fn journald_agrees_with_journalctl_beside_a_damaged_file_and_says_that_it_is_damaged() {
     needs!("journalctl", "systemd-journal-remote", "age", "age-keygen", "tar", "xz");
     let journal = journal();
-    let lost: Vec<_> = (0..2000)
-        .map(|number| Entry::new(number, format!("lost number {number}")))
-        .collect();
+    let lost: Vec<_> =
+        (0..2000).map(|number| Entry::new(number, format!("lost number {number}"))).collect();
     journal.damaged_file("system@damaged", &lost);
     let bundle = agree(&journal, "since = \"2026-01-01\"", &[], 600);
     assert_eq!(bundle.status("journal"), "partial");
@@ -138,10 +130,7 @@ fn journald_agrees_with_journalctl_beside_a_damaged_file_and_says_that_it_is_dam
 fn the_text_of_the_journal_has_every_message_in_order() {
     needs!("journalctl", "systemd-journal-remote", "age", "age-keygen", "tar", "xz");
     let journal = journal();
-    let text = text(&collected(
-        &journal,
-        "format = \"text\"\nsince = \"2026-01-01\"",
-    ));
+    let text = text(&collected(&journal, "format = \"text\"\nsince = \"2026-01-01\""));
     let words = |text: &str| -> Vec<String> {
         text.lines()
             .filter_map(|line| line.split_once("did number ").map(|(_, number)| number))

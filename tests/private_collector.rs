@@ -32,8 +32,7 @@ fn a_private_collector_runs() {
     let profile = collect.write("shop.toml", profile(&key.recipient, &body));
     collect.gather(&profile).expect(0);
     let bundle = Bundle::open(&collect.bundle(), &key.file());
-    let queue: serde_json::Value =
-        serde_json::from_slice(&bundle.read("jobs/queue.json")).unwrap();
+    let queue: serde_json::Value = serde_json::from_slice(&bundle.read("jobs/queue.json")).unwrap();
     assert_eq!(queue["jobs"], 2);
     assert_eq!(queue["bytes"], 11);
     assert!(queue["since"].is_string(), "{queue}");

@@ -93,9 +93,7 @@ fn a_dry_run_says_what_would_run_and_touches_nothing() {
         ),
     );
     let before = collect.left_behind();
-    let ended = collect
-        .run(["--profile", profile.to_str().unwrap(), "--dry-run"])
-        .expect(0);
+    let ended = collect.run(["--profile", profile.to_str().unwrap(), "--dry-run"]).expect(0);
     let said = ended.printed();
     for word in ["logs", "touching", "123"] {
         assert!(said.contains(word), "{word}: {said}");
@@ -112,11 +110,8 @@ fn without_a_terminal_what_is_missing_is_an_error_that_names_its_flag() {
         "product = \"Shop\"\n[report]\ncontact = \"required\"\n[collect.os]\nuse = \"os\"\n",
     );
     let path = profile.to_str().unwrap();
-    let all = [
-        ("--email", "user@example.com"),
-        ("--description", "It does not print."),
-        ("--yes", ""),
-    ];
+    let all =
+        [("--email", "user@example.com"), ("--description", "It does not print."), ("--yes", "")];
     for (missing, _) in all {
         let mut arguments = vec!["--profile", path, "--no-send"];
         for (flag, value) in all {

@@ -58,13 +58,7 @@ fn plant_everywhere() -> Scene {
     );
     let profile = collect.write("shop.toml", profile(&key.recipient, &body));
     let secrets = [logs, configs, printed, logged, across, in_line, vec![in_a_name]].concat();
-    Scene {
-        collect,
-        key,
-        profile,
-        secrets,
-        _journal: journal,
-    }
+    Scene { collect, key, profile, secrets, _journal: journal }
 }
 
 /// One secret here and there in a log.
@@ -177,10 +171,7 @@ fn planted_secrets_are_not_in_the_bundle_nor_in_any_file_that_is_left_nor_on_the
         assert_none_in(&entry, entry.as_bytes(), &scene.secrets);
         assert_none_in(&entry, &bundle.read(&entry), &scene.secrets);
     }
-    let kept = bundle.text(&format!(
-        "logs{}",
-        scene.collect.path("logs/borders.log").display()
-    ));
+    let kept = bundle.text(&format!("logs{}", scene.collect.path("logs/borders.log").display()));
     let lines = filler(1 << 20);
     let line = lines.lines().nth(200).unwrap();
     assert!(kept.contains(line), "what is no secret is still there");
@@ -218,19 +209,12 @@ fn planted_secrets_are_in_no_file_that_is_open_while_the_run_goes_on() {
     arguments.push("--json".into());
     let running = scene.collect.start(arguments);
     wait_for_file(&reached);
-    crate::kit::wait_for(
-        "all other steps have ended",
-        std::time::Duration::from_secs(60),
-        || {
-            let ended = running.stdout().matches("\"step-ended\"").count();
-            (ended >= 14).then_some(())
-        },
-    );
+    crate::kit::wait_for("all other steps have ended", std::time::Duration::from_mins(1), || {
+        let ended = running.stdout().matches("\"step-ended\"").count();
+        (ended >= 14).then_some(())
+    });
     let mut looked_at = 0;
-    for descriptor in fs::read_dir(format!("/proc/{}/fd", running.id()))
-        .unwrap()
-        .flatten()
-    {
+    for descriptor in fs::read_dir(format!("/proc/{}/fd", running.id())).unwrap().flatten() {
         let target = fs::read_link(descriptor.path()).unwrap_or_default();
         // A pipe would block, and holds nothing that stays; memory-backed and unnamed files count.
         if fs::metadata(descriptor.path()).is_ok_and(|file| file.is_file()) {

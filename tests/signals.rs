@@ -25,7 +25,7 @@ fn half_way(collect: &Collect, key: &KeyPair) -> Running {
     arguments.push("--json".into());
     let running = collect.start(arguments);
     wait_for_file(&reached);
-    wait_for("the log is gathered", Duration::from_secs(60), || {
+    wait_for("the log is gathered", Duration::from_mins(1), || {
         running.stdout().contains("\"step-ended\"").then_some(())
     });
     running

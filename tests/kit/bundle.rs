@@ -23,10 +23,7 @@ impl KeyPair {
         let file = folder.path().join("key.txt");
         output("age-keygen", ["-o", file.to_str().unwrap()]);
         let recipient = output("age-keygen", ["-y", file.to_str().unwrap()]);
-        Self {
-            recipient: String::from_utf8(recipient).unwrap().trim().to_owned(),
-            folder,
-        }
+        Self { recipient: String::from_utf8(recipient).unwrap().trim().to_owned(), folder }
     }
 
     /// The file with the private key.
@@ -52,11 +49,7 @@ impl Bundle {
         fs::write(&compressed, plain).unwrap();
         let unpacked = folder.path().join("unpacked");
         fs::create_dir(&unpacked).unwrap();
-        let flag = if bundle.to_string_lossy().ends_with(".zst.age") {
-            "--zstd"
-        } else {
-            "-J"
-        };
+        let flag = if bundle.to_string_lossy().ends_with(".zst.age") { "--zstd" } else { "-J" };
         output(
             "tar",
             [
@@ -72,11 +65,7 @@ impl Bundle {
         assert_eq!(roots.len(), 1, "one folder at the top: {roots:?}");
         let root = roots.remove(0).path();
         let manifest = fs::read(root.join("manifest.json")).unwrap();
-        Self {
-            manifest: serde_json::from_slice(&manifest).unwrap(),
-            folder,
-            root,
-        }
+        Self { manifest: serde_json::from_slice(&manifest).unwrap(), folder, root }
     }
 
     /// The decrypted archive, still compressed.

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 /// No run in these tests takes longer on any machine; one that does is killed, and fails the test.
-const HARD_LIMIT: Duration = Duration::from_secs(120);
+const HARD_LIMIT: Duration = Duration::from_mins(2);
 
 /// A host user: a home, a state folder, a folder for temporary files, and nothing else of the
 /// environment that the tests run in.
@@ -50,19 +50,11 @@ impl Collect {
 
     /// A new home for another binary that is built on collect.
     pub(crate) fn of(program: impl Into<PathBuf>) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("collect-test-")
-            .tempdir()
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("collect-test-").tempdir().unwrap();
         for name in ["home", "config", "state", "cache", "run", "tmp", "out"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        Self {
-            folder,
-            program: program.into(),
-            tag: run_tag(),
-            env: Vec::new(),
-        }
+        Self { folder, program: program.into(), tag: run_tag(), env: Vec::new() }
     }
 
     /// Sets an environment variable for the runs to come.
@@ -133,12 +125,7 @@ impl Collect {
             .stderr(File::create(&stderr).unwrap())
             .spawn()
             .unwrap();
-        Running {
-            child: Some(child),
-            since: Instant::now(),
-            stdout,
-            stderr,
-        }
+        Running { child: Some(child), since: Instant::now(), stdout, stderr }
     }
 
     /// Runs it to its end without a terminal.
@@ -161,7 +148,7 @@ impl Collect {
     }
 
     /// The arguments that deliver a profile with everything that would be asked for given.
-    pub(crate) fn delivering(&self, profile: &Path) -> Vec<OsString> {
+    pub(crate) fn delivering(profile: &Path) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec!["--profile".into(), profile.into()];
         args.extend(ANSWERS.map(Into::into));
         args
@@ -224,13 +211,8 @@ impl Collect {
 }
 
 /// The flags that answer every question of the profiles in these tests.
-pub(crate) const ANSWERS: [&str; 5] = [
-    "--email",
-    "user@example.com",
-    "--description",
-    "The print button does nothing.",
-    "--yes",
-];
+pub(crate) const ANSWERS: [&str; 5] =
+    ["--email", "user@example.com", "--description", "The print button does nothing.", "--yes"];
 
 impl Running {
     /// Its process id.
@@ -311,7 +293,5 @@ impl Ended {
 
 /// Waits until a file exists: how the commands of a profile tell that they run.
 pub(crate) fn wait_for_file(path: &Path) {
-    wait_for(&path.display().to_string(), Duration::from_secs(60), || {
-        path.exists().then_some(())
-    });
+    wait_for(&path.display().to_string(), Duration::from_mins(1), || path.exists().then_some(()));
 }

@@ -10,11 +10,9 @@ use std::{
 pub(crate) fn example(package: &str) -> PathBuf {
     // Two cargos would only wait for each other.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
 
-    let collect = program();
+    let collect = Path::new(env!("CARGO_BIN_EXE_collect"));
     let profile = collect.parent().unwrap();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
@@ -25,15 +23,6 @@ pub(crate) fn example(package: &str) -> PathBuf {
         cargo.arg("--release");
     }
     let built = cargo.output().unwrap();
-    assert!(
-        built.status.success(),
-        "{cargo:?}\n{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    assert!(built.status.success(), "{cargo:?}\n{}", String::from_utf8_lossy(&built.stderr));
     profile.join(package)
-}
-
-/// The `collect` that this test run has built.
-pub(crate) fn program() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_collect"))
 }

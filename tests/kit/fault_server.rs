@@ -69,12 +69,7 @@ impl FaultServer {
                 _ = connection.and_then(|connection| serve(connection, &shared));
             }
         });
-        Self {
-            port,
-            state,
-            stop,
-            thread: Some(thread),
-        }
+        Self { port, state, stop, thread: Some(thread) }
     }
 
     /// Its address.
@@ -121,7 +116,7 @@ fn serve(connection: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         state.tries += 1;
         state.faults.pop()
     };
-    if request.headers.get("expect").is_some() {
+    if request.headers.contains_key("expect") {
         connection.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     if fault == Some(Fault::Reset) {
@@ -163,12 +158,6 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Reques
         };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let line = line
-        .rsplit_once(' ')
-        .map_or(line.as_str(), |(line, _)| line);
-    Ok(Some(Request {
-        line: line.to_owned(),
-        headers,
-        body: Vec::new(),
-    }))
+    let line = line.rsplit_once(' ').map_or(line.as_str(), |(line, _)| line);
+    Ok(Some(Request { line: line.to_owned(), headers, body: Vec::new() }))
 }

@@ -51,9 +51,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// The folder.
@@ -105,10 +103,7 @@ fn write_entry(export: &mut Vec<u8>, number: usize, entry: &Entry) {
     let text = |text: &str| text.as_bytes().to_owned();
     let mut fields = vec![
         ("__REALTIME_TIMESTAMP", text(&time.to_string())),
-        (
-            "__MONOTONIC_TIMESTAMP",
-            text(&(entry.seconds * 1_000_000 + 1).to_string()),
-        ),
+        ("__MONOTONIC_TIMESTAMP", text(&(entry.seconds * 1_000_000 + 1).to_string())),
         ("_BOOT_ID", text("0123456789abcdef0123456789abcdef")),
         ("_MACHINE_ID", text("fedcba9876543210fedcba9876543210")),
         ("_HOSTNAME", text("till-1")),

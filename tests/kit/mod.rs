@@ -14,13 +14,13 @@ mod seaweed;
 mod terminal;
 
 pub(crate) use bundle::{Bundle, KeyPair};
-pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
-pub(crate) use examples::{example, program};
+pub(crate) use collect::{ANSWERS, Collect, Running, wait_for_file};
+pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, run_tag};
-pub(crate) use seaweed::{REFERER, Seaweed, UPLOAD_TOKEN};
+pub(crate) use seaweed::{ADMINISTRATOR, REFERER, Seaweed, UPLOAD_TOKEN};
 pub(crate) use terminal::Terminal;
 
 use std::{
@@ -48,11 +48,8 @@ pub(crate) use needs;
 
 /// Whether one of the programs is missing. See [`needs!`].
 pub(crate) fn lacks(programs: &[&str]) -> bool {
-    let missing: Vec<_> = programs
-        .iter()
-        .filter(|program| find(program).is_none())
-        .copied()
-        .collect();
+    let missing: Vec<_> =
+        programs.iter().filter(|program| find(program).is_none()).copied().collect();
     if missing.is_empty() {
         return false;
     }

@@ -20,9 +20,7 @@ pub(crate) struct Planted {
 /// `seed` give different secrets.
 pub(crate) fn plant(seed: u64, count: usize) -> Vec<Planted> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    (0..count * KINDS)
-        .map(|number| planted(number % KINDS, &mut random))
-        .collect()
+    (0..count * KINDS).map(|number| planted(number % KINDS, &mut random)).collect()
 }
 
 fn planted(kind: usize, random: &mut Random) -> Planted {
@@ -58,11 +56,7 @@ fn planted(kind: usize, random: &mut Random) -> Planted {
         }
         7 => {
             let secret = random.text(32, ALPHANUMERIC);
-            (
-                "bearer token",
-                format!("Authorization: Bearer {secret}"),
-                secret,
-            )
+            ("bearer token", format!("Authorization: Bearer {secret}"), secret)
         }
         8 => {
             let secret = random.text(32, HEXADECIMAL);
@@ -75,11 +69,7 @@ fn planted(kind: usize, random: &mut Random) -> Planted {
         }
     };
     let middle = secret.len() / 2;
-    Planted {
-        kind,
-        text,
-        parts: vec![secret[..middle].to_owned(), secret[middle..].to_owned()],
-    }
+    Planted { kind, text, parts: vec![secret[..middle].to_owned(), secret[middle..].to_owned()] }
 }
 
 fn private_key(random: &mut Random) -> Planted {
@@ -89,11 +79,7 @@ fn private_key(random: &mut Random) -> Planted {
         writeln!(text, "{line}").unwrap();
     }
     text.push_str("-----END RSA PRIVATE KEY-----");
-    Planted {
-        kind: "private key",
-        text,
-        parts: lines,
-    }
+    Planted { kind: "private key", text, parts: lines }
 }
 
 /// Harmless log lines, at least so many bytes, ending with a line's end.

@@ -9,11 +9,7 @@ use std::{
 /// The name of an environment variable that marks the processes of one sandbox.
 pub(crate) fn run_tag() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "COLLECT_TEST_{}_{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("COLLECT_TEST_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The command lines of the living processes that were started with the variable `tag`.
@@ -26,17 +22,10 @@ pub(crate) fn descendants_with(tag: &str) -> Vec<String> {
         let Ok(environment) = fs::read(folder.join("environ")) else {
             continue;
         };
-        if environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable.starts_with(&mark))
-        {
+        if environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(&mark)) {
             let line = fs::read(folder.join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            found.push(format!(
-                "{}: {}",
-                process.file_name().display(),
-                line.trim_end()
-            ));
+            found.push(format!("{}: {}", process.file_name().display(), line.trim_end()));
         }
     }
     found

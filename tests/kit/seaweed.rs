@@ -22,6 +22,11 @@ pub(crate) const REFERER: &str = "https://shop.example.com/report";
 const KEY_ID: &str = "AKIDMADEUPADMIN00001";
 /// The administrator's secret key.
 const SECRET_KEY: &str = "made-up-secret-key-of-the-administrator1";
+/// The environment of someone who has the administrator's keys.
+pub(crate) const ADMINISTRATOR: [(&str, &str); 2] =
+    [("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
+/// The region that requests are signed for.
+const REGION: &str = "us-east-1";
 /// The bucket.
 const BUCKET: &str = "shop-bug-reports";
 
@@ -43,11 +48,7 @@ impl Seaweed {
 
         let ports = free_ports();
         let server = start_weed(folder.path(), &ports);
-        let seaweed = Self {
-            folder,
-            server,
-            https: ports[0],
-        };
+        let seaweed = Self { folder, server, https: ports[0] };
         seaweed.wait_until_it_answers();
         seaweed.admin("PUT", "", &[]);
         seaweed.admin("PUT", "?policy=", policy().to_string().as_bytes());
@@ -59,29 +60,36 @@ impl Seaweed {
         format!("https://localhost:{}", self.https)
     }
 
-    /// Its HTTPS port.
-    pub(crate) fn port(&self) -> u16 {
-        self.https
-    }
-
     /// The file with the certificate authority that its certificate is from.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// The `[deliver.bucket]` of a profile for this server.
+    /// The `[deliver.bucket]` of a profile that gets in by a token.
     pub(crate) fn sink(&self, token: &str) -> String {
-        self.sink_at(&self.endpoint(), token)
+        self.sink_by(&format!("upload-token = {token}\nreferer = \"{REFERER}\"\n"))
     }
 
-    /// The same, but reached at another address.
-    pub(crate) fn sink_at(&self, endpoint: &str, token: &str) -> String {
+    /// The `[deliver.bucket]` of a profile that gets in some other way.
+    pub(crate) fn sink_by(&self, access: &str) -> String {
         format!(
-            "[deliver.bucket]\nuse = \"s3\"\nbucket = \"{BUCKET}\"\nregion = \"us-east-1\"\n\
-             endpoint = \"{endpoint}\"\npath-style = true\nca-file = \"{}\"\n\
-             upload-token = {token}\nreferer = \"{REFERER}\"\n",
+            "[deliver.bucket]\nuse = \"s3\"\nbucket = \"{BUCKET}\"\nregion = \"{REGION}\"\n\
+             endpoint = \"{}\"\npath-style = true\nca-file = \"{}\"\n{access}",
+            self.endpoint(),
             self.ca_file().display()
         )
+    }
+
+    /// A URL with which anyone may put this one object for some minutes.
+    pub(crate) fn presigned_put(&self, key: &str) -> String {
+        let endpoint = self.endpoint().parse().unwrap();
+        let bucket = rusty_s3::Bucket::new(endpoint, rusty_s3::UrlStyle::Path, BUCKET, REGION);
+        let keys = rusty_s3::Credentials::new(KEY_ID, SECRET_KEY);
+        let put = rusty_s3::S3Action::sign(
+            &rusty_s3::actions::PutObject::new(&bucket.unwrap(), Some(&keys), key),
+            Duration::from_mins(10),
+        );
+        put.to_string()
     }
 
     /// The keys of all objects in the bucket.
@@ -142,7 +150,7 @@ impl Seaweed {
     }
 
     fn wait_until_it_answers(&self) {
-        wait_for("SeaweedFS answers", Duration::from_secs(60), || {
+        wait_for("SeaweedFS answers", Duration::from_mins(1), || {
             let answer = Command::new("curl")
                 .args(["--silent", "--max-time", "5", "--output", "/dev/null"])
                 .args(["--write-out", "%{http_code}", "--cacert"])
@@ -167,8 +175,7 @@ impl Drop for Seaweed {
 fn start_weed(folder: &Path, ports: &[u16]) -> Child {
     // `setpriv` kills the server with the test, even if that is itself killed.
     let mut weed = Command::new("setpriv");
-    weed.args(["--pdeathsig", "KILL"])
-        .arg(find("weed").unwrap());
+    weed.args(["--pdeathsig", "KILL"]).arg(find("weed").unwrap());
     weed.args(["-logtostderr=true", "mini", "-dir=data", "-ip=127.0.0.1"])
         .args(["-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"])
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"])
@@ -205,13 +212,8 @@ const PORTS: [&str; 11] = [
 
 /// Ports that nobody listens on.
 fn free_ports() -> Vec<u16> {
-    let held: Vec<_> = PORTS
-        .iter()
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    held.iter()
-        .map(|listener| listener.local_addr().unwrap().port())
-        .collect()
+    let held: Vec<_> = PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
 /// The administrator, and the anonymous: without the latter no policy lets anyone in.
@@ -278,20 +280,14 @@ fn make_certificates(folder: &Path) {
             .current_dir(folder)
             .output()
             .unwrap();
-        assert!(
-            made.status.success(),
-            "openssl {line}: {}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        assert!(made.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&made.stderr));
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     openssl(&format!(
         "req -x509 {key} -days 2 -subj /CN=collect-test -keyout ca.key -out ca.pem \
          -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign"
     ));
-    openssl(&format!(
-        "req {key} -subj /CN=localhost -keyout server.key -out server.csr"
-    ));
+    openssl(&format!("req {key} -subj /CN=localhost -keyout server.key -out server.csr"));
     fs::write(
         folder.join("extensions"),
         "subjectAltName=DNS:localhost,DNS:*.s3.localhost,IP:127.0.0.1\n\

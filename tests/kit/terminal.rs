@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Longer than any stage of the runs that are typed here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A tmux server of its own with one window; killed when dropped.
 pub(crate) struct Terminal {
@@ -104,9 +104,7 @@ impl Terminal {
     /// Waits until the shell's prompt is back.
     #[track_caller]
     pub(crate) fn wait_for_shell(&self) {
-        self.wait_until("the shell's prompt", |screen| {
-            screen.lines().last() == Some("$")
-        });
+        self.wait_until("the shell's prompt", |screen| screen.lines().last() == Some("$"));
     }
 
     #[track_caller]

@@ -20,9 +20,7 @@ struct Queue {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self {
-            path: "/var/spool/shop".into(),
-        }
+        Self { path: "/var/spool/shop".into() }
     }
 }
 
@@ -68,5 +66,34 @@ impl Queue {
         }
         waiting.since = first.map(|time| time.to_string());
         Ok(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::{
+        bundle::Status,
+        testkit::{FakeHost, Trial},
+    };
+
+    #[test]
+    fn jobs_are_counted_from_the_first_on() {
+        let host = FakeHost::new()
+            .file_at("/spool/late", "three", "2026-11-23T10:42:00Z".parse().unwrap())
+            .file_at("/spool/early", "two", "2026-11-23T09:00:00Z".parse().unwrap())
+            .directory("/spool/done");
+        let path = "/spool".into();
+        let collected = Trial::of(Queue { path }).on(host);
+        let queue = collected.text("queue.json");
+        for line in ["\"jobs\": 2", "\"bytes\": 8", "\"since\": \"2026-11-23T09:00:00Z\""] {
+            assert!(queue.contains(line), "{line}: {queue}");
+        }
+    }
+
+    #[test]
+    fn a_host_without_the_queue_is_no_fault() {
+        let collected = Trial::of(Queue::default()).on(FakeHost::new());
+        assert_eq!(collected.status(), Status::Absent);
     }
 }
