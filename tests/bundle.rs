@@ -1,7 +1,6 @@
 //! What is in a bundle, and that stock tools agree on it.
 
-use crate::kit::{Bundle, Collect, KeyPair, filler, find, needs, output, profile};
-use sha2::{Digest, Sha256};
+use crate::kit::{Bundle, Collect, KeyPair, filler, find, needs, output, profile, sha256};
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 /// Content by path below the top folder, as a digest.
@@ -61,7 +60,7 @@ fn every_size_and_digest_in_the_manifest_is_right() {
         let path = entry["path"].as_str().unwrap();
         let content = bundle.read(path);
         assert_eq!(entry["size"], content.len(), "{path}");
-        assert_eq!(entry["sha256"].as_str().unwrap(), digest(&content), "{path}");
+        assert_eq!(entry["sha256"].as_str().unwrap(), sha256(&content), "{path}");
     }
     let mut listed: Vec<_> =
         listed.iter().map(|entry| entry["path"].as_str().unwrap().to_owned()).collect();
@@ -170,16 +169,12 @@ fn without_a_profile_of_its_own_a_host_opens_its_bundle_as_it_is_told_to() {
     assert!(keys[0] == keys[1], "the key of the host is made once");
 }
 
-fn digest(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn digests_below(folder: &Path) -> Digests {
     crate::kit::files_below(folder)
         .iter()
         .map(|file| {
             let name = file.strip_prefix(folder).unwrap().to_str().unwrap();
-            (name.to_owned(), digest(&fs::read(file).unwrap()))
+            (name.to_owned(), sha256(&fs::read(file).unwrap()))
         })
         .collect()
 }

@@ -23,8 +23,10 @@ pub(crate) use processes::{descendants_with, run_tag};
 pub(crate) use seaweed::{ADMINISTRATOR, REFERER, Seaweed, UPLOAD_TOKEN};
 pub(crate) use terminal::Terminal;
 
+use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
+    fmt::Write as _,
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
@@ -89,6 +91,14 @@ pub(crate) fn output<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Ite
         String::from_utf8_lossy(&output.stderr)
     );
     output.stdout
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }
 
 /// The text of a profile of the product `Shop` that is encrypted for one recipient.

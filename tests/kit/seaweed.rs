@@ -1,11 +1,9 @@
 //! A real S3 server: SeaweedFS over TLS, with a bucket that only the right token, Referer and HTTPS
 //! get into.
 
-use super::{find, wait_for};
+use super::{find, sha256, wait_for};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     net::TcpListener,
     path::{Path, PathBuf},
@@ -122,10 +120,7 @@ impl Seaweed {
     fn admin(&self, method: &str, below_the_bucket: &str, body: &[u8]) -> Vec<u8> {
         let upload = tempfile::NamedTempFile::new().unwrap();
         fs::write(upload.path(), body).unwrap();
-        let mut digest = String::from("x-amz-content-sha256: ");
-        for byte in Sha256::digest(body) {
-            write!(digest, "{byte:02x}").unwrap();
-        }
+        let digest = format!("x-amz-content-sha256: {}", sha256(body));
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time"])
             .args(["20", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user"])
