@@ -1,0 +1,62 @@
+//! The kernel's settings, as `sysctl -a` would list them.
+
+use super::kernel_files::{bytes, children, name};
+use collect_core::host::{FileKind, Host};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+/// Settings that are not read.
+const LEFT_ALONE: [&str; 7] = [
+    // Keys.
+    "stable_secret",
+    "tcp_fastopen_key",
+    // Looking into it makes the automounter load a module.
+    "binfmt_misc",
+    // Reading makes every processor fold its counters, and waits for it.
+    "stat_refresh",
+    // Reading makes the kernel log that they are deprecated.
+    "base_reachable_time",
+    "retrans_time",
+    // Another value each time.
+    "uuid",
+];
+
+/// Every readable setting below `/proc/sys`, as `key = value`, sorted.
+pub(crate) fn settings(host: &dyn Host) -> String {
+    let mut settings = Vec::new();
+    let mut folders = vec![PathBuf::from("/proc/sys")];
+    while let Some(folder) = folders.pop() {
+        for path in children(host, folder) {
+            match host.info(&path) {
+                _ if LEFT_ALONE.contains(&name(&path).as_str()) => {}
+                Ok(info) if info.kind == FileKind::Directory => folders.push(path),
+                Ok(info) if info.kind == FileKind::Regular && info.mode & 0o444 != 0 => {
+                    settings.extend(setting(host, &path));
+                }
+                _ => {}
+            }
+        }
+    }
+    settings.sort();
+    settings.concat()
+}
+
+/// One setting in the notation of `sysctl(8)`; one line for each line of its value.
+fn setting(host: &dyn Host, path: &Path) -> Option<String> {
+    let value = bytes(host, path).ok()?;
+    let value = String::from_utf8_lossy(&value);
+    let parts = path.strip_prefix("/proc/sys").ok()?.iter();
+    // A dot in a part, as in the name of a VLAN's interface, is written as a slash.
+    let parts: Vec<_> = parts
+        .map(|part| part.to_string_lossy().replace('.', "/"))
+        .collect();
+    let key = parts.join(".");
+    let mut lines = String::new();
+    for line in value.trim_end().split('\n') {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        writeln!(lines, "{key} = {line}").expect("a String takes every write");
+    }
+    Some(lines)
+}
