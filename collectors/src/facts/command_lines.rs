@@ -23,8 +23,8 @@ pub(crate) fn command(name: &str, arguments: &[u8]) -> String {
     }
     match (left_out, command.as_str()) {
         (0, _) => command.trim_end().to_owned(),
-        (_, "") => format!("[{name}] … ({left_out} arguments left out)"),
-        _ => format!("{command}… ({left_out} arguments left out)"),
+        (_, "") => format!("[{name}] … (arguments left out: {left_out})"),
+        _ => format!("{command}… (arguments left out: {left_out})"),
     }
 }
 
@@ -62,15 +62,15 @@ mod tests {
 
     #[test]
     fn a_long_command_line_is_cut_between_arguments() {
-        let path = "x".repeat(COMMAND_LENGTH);
+        let path = "x".repeat(COMMAND_LENGTH + 1);
         let arguments = format!("java\0-cp\0{path}\0--token=made-up\0");
         assert_eq!(
             command("java", arguments.as_bytes()),
-            "java -cp … (2 arguments left out)"
+            "java -cp … (arguments left out: 2)"
         );
         assert_eq!(
             command("long", path.as_bytes()),
-            "[long] … (1 arguments left out)"
+            "[long] … (arguments left out: 1)"
         );
     }
 }
