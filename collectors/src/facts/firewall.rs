@@ -41,3 +41,40 @@ fn legacy_save(host: &dyn Host, program: &str) -> Option<String> {
         real.is_ok_and(|real| !name(real).contains("nft"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::testkit::FakeHost;
+
+    fn programs(host: &dyn Host) -> Vec<String> {
+        let commands = commands(host).into_iter();
+        commands
+            .map(|(_, command)| command.argv.join(" "))
+            .collect()
+    }
+
+    #[test]
+    fn no_command_is_run_that_would_load_a_module() {
+        let host = FakeHost::new()
+            .file("/usr/sbin/nft", "")
+            .file("/usr/sbin/iptables-save", "");
+        assert_eq!(programs(&host), [""; 0]);
+
+        let host = host.file("/proc/modules", "nf_tables 311296 0 - Live 0x0\n");
+        assert_eq!(programs(&host), ["nft list ruleset"]);
+    }
+
+    #[test]
+    fn a_variant_that_would_load_nf_tables_is_passed_over() {
+        let modules = "ip_tables 32768 1 iptable_filter, Live 0x0\n";
+        let host = FakeHost::new()
+            .file("/proc/modules", modules)
+            .link("/usr/sbin/iptables-save", "xtables-nft-multi")
+            .file("/usr/sbin/xtables-nft-multi", "");
+        assert_eq!(programs(&host), [""; 0]);
+
+        let host = host.file("/usr/sbin/iptables-legacy-save", "");
+        assert_eq!(programs(&host), ["/usr/sbin/iptables-legacy-save"]);
+    }
+}

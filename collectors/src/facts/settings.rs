@@ -60,3 +60,43 @@ fn setting(host: &dyn Host, path: &Path) -> Option<String> {
     }
     Some(lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::testkit::FakeHost;
+
+    #[test]
+    fn settings_are_sorted_and_written_as_sysctl_does() {
+        let host = FakeHost::new()
+            .file("/proc/sys/vm/swappiness", "60\n")
+            .file("/proc/sys/kernel/printk", "4\t4\t1\t7\n")
+            .file(
+                "/proc/sys/dev/cdrom/info",
+                "drive name:\tsr0\n\nspeed:\t4\n",
+            )
+            .file("/proc/sys/net/ipv4/conf/eth0.7/forwarding", "1\n")
+            .file("/proc/sys/kernel/domainname", "\n")
+            .denied("/proc/sys/kernel/cad_pid");
+        assert_eq!(
+            settings(&host),
+            "dev.cdrom.info = drive name: sr0\n\
+             dev.cdrom.info = \n\
+             dev.cdrom.info = speed: 4\n\
+             kernel.domainname = \n\
+             kernel.printk = 4 4 1 7\n\
+             net.ipv4.conf.eth0/7.forwarding = 1\n\
+             vm.swappiness = 60\n"
+        );
+    }
+
+    #[test]
+    fn keys_are_not_read_and_no_module_is_loaded() {
+        let host = FakeHost::new()
+            .panics("/proc/sys/net/ipv4/tcp_fastopen_key")
+            .panics("/proc/sys/net/ipv6/conf/eth0/stable_secret")
+            .panics("/proc/sys/fs/binfmt_misc/status")
+            .panics("/proc/sys/vm/stat_refresh");
+        assert_eq!(settings(&host), "");
+    }
+}

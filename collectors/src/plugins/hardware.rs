@@ -136,3 +136,47 @@ fn temperatures(host: &dyn Host) -> Vec<(String, f64)> {
     });
     temperatures.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::testkit::FakeHost;
+
+    #[test]
+    fn sockets_cores_and_threads_are_counted() {
+        let cpuinfo: String = (0..4)
+            .map(|cpu| {
+                let (socket, core) = (cpu / 2, cpu / 2);
+                format!(
+                    "processor : {cpu}\nmodel name : Example CPU\nphysical id : {socket}\n\
+                     core id : {core}\nflags : fpu sse\n\n"
+                )
+            })
+            .collect();
+        let host = FakeHost::new().file("/proc/cpuinfo", &cpuinfo).file(
+            "/sys/devices/system/cpu/vulnerabilities/meltdown",
+            "Not affected\n",
+        );
+        let found = processors(&host);
+        assert_eq!(found["model"], "Example CPU");
+        assert_eq!(
+            (&found["sockets"], &found["cores"], &found["threads"]),
+            (&json!(2), &json!(2), &json!(4))
+        );
+        assert_eq!(found["weaknesses"]["meltdown"], "Not affected");
+    }
+
+    #[test]
+    fn nothing_known_about_processors_is_no_failure() {
+        assert_eq!(
+            processors(&FakeHost::new().file("/proc/cpuinfo", "")),
+            Value::Null
+        );
+    }
+
+    #[test]
+    fn a_serial_number_is_left_out() {
+        let kept = without_serial(b"Hardware : Example\nSerial\t\t: 00made0up\nModel : Board\n");
+        assert_eq!(kept, "Hardware : Example\nModel : Board\n");
+    }
+}

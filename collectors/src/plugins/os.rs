@@ -154,3 +154,43 @@ fn runs_in(host: &dyn Host) -> Value {
         "product": value(host, "/sys/class/dmi/id/product_name"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::testkit::FakeHost;
+
+    #[test]
+    fn the_name_is_found_behind_a_link_and_without_its_quotes() {
+        let host = FakeHost::new()
+            .link("/etc/os-release", "../usr/lib/os-release")
+            .file(
+                "/usr/lib/os-release",
+                "ID=example\nPRETTY_NAME=\"Example Linux 1\"\n",
+            );
+        let name = setting(&host, &["/etc/os-release"], "PRETTY_NAME");
+        assert_eq!(name.as_deref(), Some("Example Linux 1"));
+        assert_eq!(setting(&host, &["/etc/os-release"], "NAME"), None);
+    }
+
+    #[test]
+    fn a_container_in_a_virtual_machine_is_seen_as_both() {
+        let host = FakeHost::new().file("/.dockerenv", "").file(
+            "/proc/cpuinfo",
+            "processor : 0\nflags\t\t: fpu hypervisor\n",
+        );
+        let found = runs_in(&host);
+        assert_eq!(found["container"], "docker");
+        assert_eq!(found["virtual-machine"], true);
+        assert_eq!(runs_in(&FakeHost::new())["container"], Value::Null);
+    }
+
+    #[test]
+    fn a_unified_hierarchy_is_told_from_the_old_ones() {
+        let old = FakeHost::new().directory("/sys/fs/cgroup/memory");
+        assert_eq!(cgroups(&old), Some("v1"));
+        let new = FakeHost::new().file("/sys/fs/cgroup/cgroup.controllers", "cpu\n");
+        assert_eq!(cgroups(&new), Some("v2"));
+        assert_eq!(cgroups(&FakeHost::new()), None);
+    }
+}
