@@ -64,13 +64,7 @@ mod tests {
     fn a_long_command_line_is_cut_between_arguments() {
         let path = "x".repeat(COMMAND_LENGTH + 1);
         let arguments = format!("java\0-cp\0{path}\0--token=made-up\0");
-        assert_eq!(
-            command("java", arguments.as_bytes()),
-            "java -cp … (arguments left out: 2)"
-        );
-        assert_eq!(
-            command("long", path.as_bytes()),
-            "[long] … (arguments left out: 1)"
-        );
+        assert_eq!(command("java", arguments.as_bytes()), "java -cp … (arguments left out: 2)");
+        assert_eq!(command("long", path.as_bytes()), "[long] … (arguments left out: 1)");
     }
 }

@@ -43,15 +43,7 @@ pub(crate) fn block_devices(host: &dyn Host) -> Option<String> {
 
 /// `/sys/bus/pci/devices`, by ids; nothing if there is none.
 pub(crate) fn pci_devices(host: &dyn Host) -> Option<String> {
-    let headings = [
-        "ADDRESS",
-        "CLASS",
-        "VENDOR",
-        "DEVICE",
-        "SUBSYSTEM",
-        "DRIVER",
-        "KIND",
-    ];
+    let headings = ["ADDRESS", "CLASS", "VENDOR", "DEVICE", "SUBSYSTEM", "DRIVER", "KIND"];
     table(host, "/sys/bus/pci/devices", headings, |device| {
         let id = |about| hexadecimal(host, &device.join(about));
         let class = id("class")?;
@@ -61,11 +53,7 @@ pub(crate) fn pci_devices(host: &dyn Host) -> Option<String> {
             class.clone(),
             id("vendor")?,
             id("device")?,
-            subsystem
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(":"),
+            subsystem.into_iter().flatten().collect::<Vec<_>>().join(":"),
             link_name(host, device.join("driver")).unwrap_or_default(),
             pci_kind(&class).to_owned(),
         ])
@@ -159,24 +147,10 @@ mod tests {
             .file(format!("{device}/class"), "0x020000\n")
             .file(format!("{device}/vendor"), "0x1af4\n")
             .file(format!("{device}/device"), "0x1041\n")
-            .link(
-                format!("{device}/driver"),
-                "../../bus/pci/drivers/virtio-pci",
-            );
+            .link(format!("{device}/driver"), "../../bus/pci/drivers/virtio-pci");
         let row = pci_devices(&host).unwrap();
         let row: Vec<_> = row.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(
-            row,
-            [
-                "0000:00:03.0",
-                "020000",
-                "1af4",
-                "1041",
-                "-",
-                "virtio-pci",
-                "network"
-            ]
-        );
+        assert_eq!(row, ["0000:00:03.0", "020000", "1af4", "1041", "-", "virtio-pci", "network"]);
     }
 
     #[test]

@@ -6,19 +6,14 @@ use collect_core::host::{CommandLine, Host};
 /// The commands that list the rules of the frameworks that are loaded. Any other would load one.
 pub(crate) fn commands(host: &dyn Host) -> Vec<(&'static str, CommandLine)> {
     let modules = value(host, "/proc/modules").unwrap_or_default();
-    let loaded = |module| {
-        modules
-            .lines()
-            .any(|line| line.split(' ').next() == Some(module))
-    };
+    let loaded = |module| modules.lines().any(|line| line.split(' ').next() == Some(module));
     let mut commands = Vec::new();
     if loaded("nf_tables") {
         commands.push(("nftables.txt", CommandLine::new(["nft", "list", "ruleset"])));
     }
-    for (module, entry, program) in [
-        ("ip_tables", "iptables.txt", "iptables"),
-        ("ip6_tables", "ip6tables.txt", "ip6tables"),
-    ] {
+    for (module, entry, program) in
+        [("ip_tables", "iptables.txt", "iptables"), ("ip6_tables", "ip6tables.txt", "ip6tables")]
+    {
         if loaded(module)
             && let Some(program) = legacy_save(host, program)
         {
@@ -49,16 +44,12 @@ mod tests {
 
     fn programs(host: &dyn Host) -> Vec<String> {
         let commands = commands(host).into_iter();
-        commands
-            .map(|(_, command)| command.argv.join(" "))
-            .collect()
+        commands.map(|(_, command)| command.argv.join(" ")).collect()
     }
 
     #[test]
     fn no_command_is_run_that_would_load_a_module() {
-        let host = FakeHost::new()
-            .file("/usr/sbin/nft", "")
-            .file("/usr/sbin/iptables-save", "");
+        let host = FakeHost::new().file("/usr/sbin/nft", "").file("/usr/sbin/iptables-save", "");
         assert_eq!(programs(&host), [""; 0]);
 
         let host = host.file("/proc/modules", "nf_tables 311296 0 - Live 0x0\n");

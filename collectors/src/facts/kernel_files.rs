@@ -16,9 +16,7 @@ const LIMIT: u64 = 4 << 20;
 /// The content of a file.
 pub(crate) fn bytes(host: &dyn Host, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    host.open(path.as_ref())?
-        .take(LIMIT)
-        .read_to_end(&mut bytes)?;
+    host.open(path.as_ref())?.take(LIMIT).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -58,9 +56,8 @@ pub(crate) fn exists(host: &dyn Host, path: impl AsRef<Path>) -> bool {
 /// The processes: their ids, in order, and their folders in `/proc`.
 pub(crate) fn processes(host: &dyn Host) -> Vec<(u32, PathBuf)> {
     let folders = children(host, "/proc").into_iter();
-    let mut processes: Vec<_> = folders
-        .filter_map(|path| Some((name(&path).parse().ok()?, path)))
-        .collect();
+    let mut processes: Vec<_> =
+        folders.filter_map(|path| Some((name(&path).parse().ok()?, path))).collect();
     processes.sort();
     processes
 }

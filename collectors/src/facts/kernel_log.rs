@@ -4,9 +4,7 @@
 //! record is `priority,sequence,microseconds,flags;text`, and lines that begin with a space are
 //! details of the device it is about.
 
-const LEVELS: [&str; 8] = [
-    "emerg", "alert", "crit", "err", "warn", "notice", "info", "debug",
-];
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 
 /// One line as `err    [   12.345678] text`; `None` for the details of a device, which the text
 /// names already. What is no record is kept as it is.

@@ -4,7 +4,7 @@
 //! not recognise the addresses.
 
 use super::kernel_files::{children, processes, value};
-use collect_core::host::Host;
+use collect_core::host::{Deadline, Host};
 use procfs::{
     ExplicitSystemInfo, FromRead, FromReadSI,
     net::{RouteEntries, TcpNetEntries, TcpState, UdpNetEntries},
@@ -78,25 +78,20 @@ pub(crate) fn udp(table: &[u8]) -> Decoded<Socket> {
 
 /// The first process that has each socket open, by the socket's inode. Without root only one's own
 /// processes say what they have open.
-pub(crate) fn owners(host: &dyn Host) -> BTreeMap<u64, String> {
+pub(crate) fn owners(host: &dyn Host, deadline: &Deadline) -> BTreeMap<u64, String> {
     let mut owners = BTreeMap::new();
-    for (id, folder) in processes(host) {
+    for (id, folder) in processes(host).into_iter().take_while(|_| !deadline.passed()) {
         let open = children(host, folder.join("fd")).into_iter();
         let sockets = open.filter_map(|descriptor| {
             let target = host.link(&descriptor).ok()?;
-            let inode = target
-                .to_str()?
-                .strip_prefix("socket:[")?
-                .strip_suffix(']')?;
+            let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
             inode.parse::<u64>().ok()
         });
         let sockets: BTreeSet<_> = sockets.collect();
         if !sockets.is_empty() {
             let name = value(host, folder.join("comm")).unwrap_or_default();
             for inode in sockets {
-                owners
-                    .entry(inode)
-                    .or_insert_with(|| format!("{id}/{name}"));
+                owners.entry(inode).or_insert_with(|| format!("{id}/{name}"));
             }
         }
     }
@@ -138,23 +133,13 @@ pub(crate) fn routes6(table: &[u8]) -> Decoded<Route> {
             metric: number(metric)?,
         })
     });
-    Decoded {
-        rows: all
-            .rows
-            .into_iter()
-            .filter(|route| route.interface != "lo")
-            .collect(),
-        ..all
-    }
+    Decoded { rows: all.rows.into_iter().filter(|route| route.interface != "lo").collect(), ..all }
 }
 
 /// Decodes line by line, so that one line of a newer kernel costs no other; every line is given
 /// behind an empty one, in the place of the headings that the parsers skip.
 fn decoded<T>(table: &[u8], headings: usize, decode: impl Fn(&[u8]) -> Option<T>) -> Decoded<T> {
-    let mut decoded = Decoded {
-        rows: Vec::new(),
-        unknown: 0,
-    };
+    let mut decoded = Decoded { rows: Vec::new(), unknown: 0 };
     let lines = table.split(|byte| *byte == b'\n').skip(headings);
     for line in lines.filter(|line| !line.is_empty()) {
         match decode(&[b"\n", line].concat()) {
@@ -204,9 +189,7 @@ mod tests {
             2: 010200C0:0016 026433C6:C001 01 00000005:00000007 02:000A 00000000     0        0 4712 1 0\n";
         let sockets = tcp(table);
         assert_eq!(sockets.unknown, 1);
-        let [listening, established] = &sockets.rows[..] else {
-            panic!("{:?}", sockets.rows)
-        };
+        let [listening, established] = &sockets.rows[..] else { panic!("{:?}", sockets.rows) };
         assert_eq!(listening.local.to_string(), "192.0.2.1:8080");
         assert_eq!(
             (listening.state.as_str(), listening.user, listening.inode),
@@ -224,10 +207,7 @@ mod tests {
         let four = routes(four).rows;
         assert_eq!(four[0].gateway, Some("192.0.2.1".parse().unwrap()));
         assert_eq!((four[0].prefix, four[0].metric), (0, 100));
-        assert_eq!(
-            (four[1].network, four[1].prefix),
-            ("192.0.2.0".parse().unwrap(), 24)
-        );
+        assert_eq!((four[1].network, four[1].prefix), ("192.0.2.0".parse().unwrap(), 24));
         assert_eq!(four[1].gateway, None);
 
         let six = b"20010db8000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0\n\
@@ -235,10 +215,7 @@ mod tests {
         let six = routes6(six);
         assert_eq!(six.unknown, 0);
         assert_eq!(six.rows.len(), 1);
-        assert_eq!(
-            (six.rows[0].network, six.rows[0].prefix),
-            ("2001:db8::".parse().unwrap(), 64)
-        );
+        assert_eq!((six.rows[0].network, six.rows[0].prefix), ("2001:db8::".parse().unwrap(), 64));
         assert_eq!(six.rows[0].metric, 256);
     }
 }

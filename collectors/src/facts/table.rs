@@ -10,20 +10,14 @@ pub(crate) struct Table<const N: usize> {
 impl<const N: usize> Table<N> {
     /// A table with these headings.
     pub(crate) fn new(headings: [&str; N]) -> Self {
-        Self {
-            rows: vec![headings.map(str::to_owned)],
-        }
+        Self { rows: vec![headings.map(str::to_owned)] }
     }
 
     /// Adds a row. An empty cell is shown as `-`, so that columns can be counted.
     pub(crate) fn row(&mut self, cells: [String; N]) {
         self.rows.push(cells.map(|cell| {
             let cell = cell.replace(['\n', '\t'], " ");
-            if cell.trim().is_empty() {
-                "-".to_owned()
-            } else {
-                cell
-            }
+            if cell.trim().is_empty() { "-".to_owned() } else { cell }
         }));
     }
 
@@ -37,10 +31,7 @@ impl<const N: usize> fmt::Display for Table<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let column = |at: usize| self.rows.iter().map(move |row| row[at].as_str());
         let widths: [usize; N] = std::array::from_fn(|at| {
-            column(at)
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
+            column(at).map(|cell| cell.chars().count()).max().unwrap_or(0)
         });
         let numeric: [bool; N] = std::array::from_fn(|at| column(at).skip(1).all(is_number));
         for row in &self.rows {

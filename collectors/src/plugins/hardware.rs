@@ -61,7 +61,9 @@ impl Collector for Hardware {
             }
         }
         if let Some(processors) = out.read("/proc/cpuinfo")? {
-            out.text("proc/cpuinfo", &without_serial(&processors))?;
+            let mut entry = out.entry("proc/cpuinfo", "/proc/cpuinfo", None)?;
+            entry.copy(&mut without_serial(&processors).as_bytes())?;
+            entry.end()?;
         }
         out.file("/proc/meminfo")
     }
@@ -140,7 +142,7 @@ fn temperatures(host: &dyn Host) -> Vec<(String, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect_core::testkit::FakeHost;
+    use collect_core::testkit::{FakeHost, Trial};
 
     #[test]
     fn sockets_cores_and_threads_are_counted() {
@@ -153,10 +155,9 @@ mod tests {
                 )
             })
             .collect();
-        let host = FakeHost::new().file("/proc/cpuinfo", &cpuinfo).file(
-            "/sys/devices/system/cpu/vulnerabilities/meltdown",
-            "Not affected\n",
-        );
+        let host = FakeHost::new()
+            .file("/proc/cpuinfo", &cpuinfo)
+            .file("/sys/devices/system/cpu/vulnerabilities/meltdown", "Not affected\n");
         let found = processors(&host);
         assert_eq!(found["model"], "Example CPU");
         assert_eq!(
@@ -168,15 +169,31 @@ mod tests {
 
     #[test]
     fn nothing_known_about_processors_is_no_failure() {
-        assert_eq!(
-            processors(&FakeHost::new().file("/proc/cpuinfo", "")),
-            Value::Null
-        );
+        assert_eq!(processors(&FakeHost::new().file("/proc/cpuinfo", "")), Value::Null);
     }
 
     #[test]
     fn a_serial_number_is_left_out() {
         let kept = without_serial(b"Hardware : Example\nSerial\t\t: 00made0up\nModel : Board\n");
         assert_eq!(kept, "Hardware : Example\nModel : Board\n");
+    }
+
+    #[test]
+    fn the_board_is_named_without_what_identifies_it() {
+        let host = FakeHost::new()
+            .file("/sys/class/dmi/id/product_name", "Example Server\n")
+            .file("/sys/class/dmi/id/product_serial", "MADE-UP-SERIAL\n")
+            .file("/sys/class/dmi/id/product_uuid", "MADE-UP-UUID\n")
+            .file("/sys/class/thermal/thermal_zone0/type", "cpu\n")
+            .file("/sys/class/thermal/thermal_zone0/temp", "45500\n")
+            .file("/proc/meminfo", "MemTotal: 2 kB\n");
+        let collected = Trial::of(Hardware::default()).on(host);
+        let summary = collected.text("summary.json");
+        let parsed: Value = serde_json::from_str(summary).unwrap();
+        assert_eq!(parsed["board"]["product_name"], "Example Server");
+        assert_eq!(parsed["temperatures"], json!([["cpu", 45.5]]));
+        assert!(!summary.contains("MADE-UP"), "{summary}");
+        // Too short for the parser, but kept.
+        assert_eq!(collected.text("/proc/meminfo"), "MemTotal: 2 kB\n");
     }
 }

@@ -73,7 +73,7 @@ impl Collector for Kernel {
         for path in FILES {
             out.file(path)?;
         }
-        out.text("sysctl.txt", &settings(out.host()))?;
+        out.text("sysctl.txt", &settings(out.host(), out.deadline()))?;
         write_log(out)?;
         for record in children(out.host(), "/sys/fs/pstore") {
             out.file(record)?;
@@ -123,6 +123,10 @@ fn write_log(out: &mut Output<'_>) -> Result<(), CollectError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use collect_core::{
+        bundle::Status,
+        testkit::{FakeHost, Trial},
+    };
 
     #[test]
     fn taint_flags_have_names() {
@@ -130,5 +134,31 @@ mod tests {
         let named = taints(1 | 1 << 12 | 1 << 19);
         let letters: Vec<_> = named.iter().map(|name| &name[..1]).collect();
         assert_eq!(letters, ["P", "O", "J"]);
+    }
+
+    #[test]
+    fn the_log_is_readable_and_what_the_firmware_kept_is_added() {
+        let host = FakeHost::new()
+            .kernel_log("4,1,1500000,-;low memory\n SUBSYSTEM=none\n6,2,2000000,-;better\n")
+            .file("/proc/sys/kernel/tainted", "1\n")
+            .file("/sys/fs/pstore/dmesg-efi-1", "Oops\n");
+        let collected = Trial::of(Kernel::default()).on(host);
+        assert_eq!(
+            collected.text("kernel-log.txt"),
+            "warn   [    1.500000] low memory\ninfo   [    2.000000] better\n"
+        );
+        assert_eq!(collected.text("/sys/fs/pstore/dmesg-efi-1"), "Oops\n");
+        assert_eq!(collected.text("sysctl.txt"), "kernel.tainted = 1\n");
+        assert!(collected.text("summary.json").contains("proprietary"));
+        assert_eq!(collected.status(), Status::Complete);
+    }
+
+    #[test]
+    fn a_refused_log_is_said_and_costs_nothing_else() {
+        let host = FakeHost::new().denied("/dev/kmsg").file("/proc/version", "Linux 1\n");
+        let collected = Trial::of(Kernel::default()).on(host);
+        assert_eq!(collected.status(), Status::Partial);
+        assert!(collected.notes().iter().any(|note| note.starts_with("Denied /dev/kmsg")));
+        assert_eq!(collected.text("/proc/version"), "Linux 1\n");
     }
 }

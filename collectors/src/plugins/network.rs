@@ -117,10 +117,7 @@ fn write_routes(out: &mut Output<'_>) -> Result<(), CollectError> {
     for route in all {
         table.row([
             format!("{}/{}", route.network, route.prefix),
-            route
-                .gateway
-                .map(|gateway| gateway.to_string())
-                .unwrap_or_default(),
+            route.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
             route.interface,
             route.metric.to_string(),
         ]);
@@ -144,7 +141,7 @@ fn write_sockets(out: &mut Output<'_>) -> Result<(), CollectError> {
     // What listens comes first: it is what is looked for most.
     sockets.sort_by_key(|(protocol, socket)| (socket.state != "LISTEN", *protocol, socket.local));
 
-    let owners = owners(out.host());
+    let owners = owners(out.host(), out.deadline());
     let mut table = Table::new([
         "PROTOCOL", "STATE", "LOCAL", "REMOTE", "RECEIVED", "UNSENT", "USER", "PROCESS",
     ]);
@@ -177,4 +174,69 @@ fn write_firewall(out: &mut Output<'_>) -> Result<(), CollectError> {
         out.command(entry, &command)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::{
+        bundle::Status,
+        testkit::{FakeHost, Trial},
+    };
+
+    const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue\n   \
+        0: 010200C0:1F90 026433C6:C001 01 00000000:00000000 00:00000000 00000000 33 0 4711 1\n   \
+        1: 010200C0:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4712 1\n";
+
+    #[test]
+    fn what_listens_comes_first_and_names_its_process() {
+        let host = FakeHost::new()
+            .file("/proc/net/tcp", TCP)
+            .link("/proc/20/fd/3", "socket:[4712]")
+            .file("/proc/20/comm", "sshd\n")
+            .file("/etc/resolv.conf", "nameserver 192.0.2.53\n");
+        let collected = Trial::of(Network::default()).on(host);
+        let sockets: Vec<Vec<&str>> = collected
+            .text("sockets.txt")
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(sockets[0][1..4], ["LISTEN", "192.0.2.1:22", "0.0.0.0:0"]);
+        assert_eq!(sockets[0][7], "20/sshd");
+        assert_eq!(sockets[1][2..4], ["192.0.2.1:8080", "198.51.100.2:49153"]);
+        assert_eq!(sockets[1][7], "-");
+        assert_eq!(collected.text("/etc/resolv.conf"), "nameserver 192.0.2.53\n");
+        assert_eq!(collected.status(), Status::Complete);
+        // Addresses in hexadecimal would pass every redactor.
+        assert!(!collected.paths().contains(&"test/proc/net/tcp"));
+    }
+
+    #[test]
+    fn interfaces_are_described_with_what_the_kernel_knows_of_them() {
+        let interface = Interface {
+            name: "eth0".into(),
+            addresses: vec!["192.0.2.1/24".into()],
+            mtu: 1500,
+            ..Interface::default()
+        };
+        let host = FakeHost::new()
+            .interface(interface)
+            .file("/sys/class/net/eth0/operstate", "up\n")
+            .file("/sys/class/net/eth0/statistics/rx_dropped", "7\n");
+        let collected = Trial::of(Network::default()).on(host);
+        let interfaces: Value = serde_json::from_str(collected.text("interfaces.json")).unwrap();
+        assert_eq!(interfaces[0]["state"], "up");
+        assert_eq!(interfaces[0]["addresses"], json!(["192.0.2.1/24"]));
+        assert_eq!(interfaces[0]["received"]["dropped"], 7);
+    }
+
+    #[test]
+    fn rules_of_a_loaded_firewall_are_listed() {
+        let host = FakeHost::new()
+            .file("/proc/modules", "nf_tables 311296 0 - Live 0x0\n")
+            .command("nft list ruleset", "table inet filter {}\n");
+        let collected = Trial::of(Network::default()).on(host);
+        assert_eq!(collected.text("nftables.txt"), "table inet filter {}\n");
+    }
 }

@@ -158,16 +158,16 @@ fn runs_in(host: &dyn Host) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect_core::testkit::FakeHost;
+    use collect_core::{
+        bundle::Status,
+        testkit::{FakeHost, Trial},
+    };
 
     #[test]
     fn the_name_is_found_behind_a_link_and_without_its_quotes() {
         let host = FakeHost::new()
             .link("/etc/os-release", "../usr/lib/os-release")
-            .file(
-                "/usr/lib/os-release",
-                "ID=example\nPRETTY_NAME=\"Example Linux 1\"\n",
-            );
+            .file("/usr/lib/os-release", "ID=example\nPRETTY_NAME=\"Example Linux 1\"\n");
         let name = setting(&host, &["/etc/os-release"], "PRETTY_NAME");
         assert_eq!(name.as_deref(), Some("Example Linux 1"));
         assert_eq!(setting(&host, &["/etc/os-release"], "NAME"), None);
@@ -175,10 +175,9 @@ mod tests {
 
     #[test]
     fn a_container_in_a_virtual_machine_is_seen_as_both() {
-        let host = FakeHost::new().file("/.dockerenv", "").file(
-            "/proc/cpuinfo",
-            "processor : 0\nflags\t\t: fpu hypervisor\n",
-        );
+        let host = FakeHost::new()
+            .file("/.dockerenv", "")
+            .file("/proc/cpuinfo", "processor : 0\nflags\t\t: fpu hypervisor\n");
         let found = runs_in(&host);
         assert_eq!(found["container"], "docker");
         assert_eq!(found["virtual-machine"], true);
@@ -193,4 +192,32 @@ mod tests {
         assert_eq!(cgroups(&new), Some("v2"));
         assert_eq!(cgroups(&FakeHost::new()), None);
     }
+
+    #[test]
+    fn the_summary_stands_beside_the_files_it_was_made_from() {
+        let host = FakeHost::new()
+            .file("/etc/os-release", "ID=example\nPRETTY_NAME='Example Linux 1'\n")
+            .file("/etc/machine-id", "0000made0up0000\n")
+            .file("/proc/uptime", "5.00 1.00\n")
+            .file("/proc/loadavg", "0.50 0.25 0.12 1/200 4711\n");
+        let collected = Trial::of(Os::default()).on(host);
+        assert_eq!(collected.status(), Status::Complete);
+        let summary: Value = serde_json::from_str(collected.text("summary.json")).unwrap();
+        assert_eq!(summary["name"], "Example Linux 1");
+        assert_eq!(summary["booted"], "2026-01-02T03:04:00Z");
+        assert_eq!(summary["load"], json!([0.5, 0.25, 0.12]));
+        assert_eq!(collected.text("/proc/loadavg"), "0.50 0.25 0.12 1/200 4711\n");
+        assert!(!collected.paths().iter().any(|path| path.contains("machine-id")));
+    }
+
+    #[test]
+    fn failed_units_are_asked_for_only_where_systemd_runs() {
+        let host = || FakeHost::new().command(FAILED_UNITS, "example.service loaded failed\n");
+        let without = Trial::of(Os::default()).on(host());
+        assert!(!without.paths().contains(&"test/failed-units.txt"));
+        let with = Trial::of(Os::default()).on(host().directory("/run/systemd/system"));
+        assert_eq!(with.text("failed-units.txt"), "example.service loaded failed\n");
+    }
+
+    const FAILED_UNITS: &str = "systemctl --failed --full --plain --no-pager";
 }

@@ -127,6 +127,11 @@ fn volumes(host: &dyn Host) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use collect_core::{
+        bundle::Status,
+        host::Usage,
+        testkit::{FakeHost, Trial},
+    };
 
     #[test]
     fn use_is_rounded_up() {
@@ -134,5 +139,50 @@ mod tests {
         assert_eq!(percent(991, 1000), "100%");
         assert_eq!(percent(0, 0), "");
         assert_eq!(percent(u64::MAX, u64::MAX), "100%");
+    }
+
+    const MOUNTS: &str = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+        22 21 0:20 / /proc rw - proc proc rw\n\
+        23 21 0:50 / /far rw - nfs4 server.example.com:/export rw\n";
+
+    fn host() -> FakeHost {
+        let usage = Usage { size: 1000, free: 300, available: 200, inodes: 50, inodes_free: 40 };
+        FakeHost::new().file("/proc/self/mountinfo", MOUNTS).usage("/", usage)
+    }
+
+    #[test]
+    fn file_systems_show_how_full_they_are() {
+        let collected = Trial::of(Storage::default()).on(host().file("/etc/fstab", "# none\n"));
+        let usage = collected.text("usage.txt");
+        let rows: Vec<Vec<&str>> =
+            usage.lines().map(|line| line.split_whitespace().collect()).collect();
+        let full = ["ext4", "1000", "700", "200", "78%", "50", "40", "rw", "/dev/sda1", "/"];
+        assert_eq!(rows[1], full);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(collected.text("/etc/fstab"), "# none\n");
+        assert_eq!(collected.text("/proc/self/mountinfo"), MOUNTS);
+        assert_eq!(collected.status(), Status::Complete);
+    }
+
+    #[test]
+    fn remote_file_systems_are_asked_only_on_request_and_apart() {
+        let without = Trial::of(Storage::default()).on(host());
+        assert!(!without.paths().contains(&"test/usage-remote.txt"));
+        let with = Trial::of(Storage { remote: true }).on(host());
+        assert!(with.text("usage-remote.txt").contains("server.example.com:/export"));
+        assert!(!with.text("usage.txt").contains("nfs4"));
+    }
+
+    #[test]
+    fn volumes_show_what_they_stand_on_but_not_their_ids() {
+        let host = host()
+            .file("/sys/block/dm-0/size", "16\n")
+            .file("/sys/block/dm-0/dm/name", "vg-root\n")
+            .file("/sys/block/dm-0/dm/uuid", "LVM-madeupmadeup\n")
+            .directory("/sys/block/dm-0/slaves/sda2");
+        let collected = Trial::of(Storage::default()).on(host);
+        let volumes = collected.text("volumes.txt");
+        let row: Vec<_> = volumes.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(row, ["dm-0", "LVM", "8192", "-", "sda2", "vg-root"]);
     }
 }
