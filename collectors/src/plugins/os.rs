@@ -5,7 +5,7 @@ use collect_core::{
     CollectError, Collector, Output,
     host::{CommandLine, Host},
 };
-use procfs::{LoadAverage, Uptime};
+use procfs::Uptime;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,7 +39,6 @@ const FILES: [&str; 12] = [
 impl Collector for Os {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         let host = out.host();
-        let load: Option<LoadAverage> = parsed(host, "/proc/loadavg");
         let uptime = parsed(host, "/proc/uptime").map(|uptime: Uptime| uptime.uptime_duration());
         let now = host.now().to_zoned(host.zone());
         let summary = json!({
@@ -53,7 +52,7 @@ impl Collector for Os {
             "time": now.to_string(),
             "booted": uptime.and_then(|uptime| now.timestamp().checked_sub(uptime).ok()),
             "uptime-seconds": uptime.map(|uptime| uptime.as_secs()),
-            "load": load.map(|load| [load.one, load.five, load.fifteen]),
+            "load": value(host, "/proc/loadavg").map(|load| averages(&load)),
             "locale": setting(host, &["/etc/locale.conf", "/etc/default/locale"], "LANG"),
             "init": init(host),
             "cgroups": cgroups(host),
@@ -67,6 +66,11 @@ impl Collector for Os {
         }
         ask_services(out)
     }
+}
+
+/// The load of the last 1, 5 and 15 minutes.
+fn averages(load: &str) -> Vec<f64> {
+    load.split(' ').take(3).filter_map(|average| average.parse().ok()).collect()
 }
 
 /// What only a running service knows.

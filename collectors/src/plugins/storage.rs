@@ -145,8 +145,17 @@ mod tests {
         22 21 0:20 / /proc rw - proc proc rw\n\
         23 21 0:50 / /far rw - nfs4 server.example.com:/export rw\n";
 
+    /// So large that the run itself finds room.
+    const UNIT: u64 = 1_000_000_000;
+
     fn host() -> FakeHost {
-        let usage = Usage { size: 1000, free: 300, available: 200, inodes: 50, inodes_free: 40 };
+        let usage = Usage {
+            size: 1000 * UNIT,
+            free: 300 * UNIT,
+            available: 200 * UNIT,
+            inodes: 50,
+            inodes_free: 40,
+        };
         FakeHost::new().file("/proc/self/mountinfo", MOUNTS).usage("/", usage)
     }
 
@@ -156,7 +165,18 @@ mod tests {
         let usage = collected.text("usage.txt");
         let rows: Vec<Vec<&str>> =
             usage.lines().map(|line| line.split_whitespace().collect()).collect();
-        let full = ["ext4", "1000", "700", "200", "78%", "50", "40", "rw", "/dev/sda1", "/"];
+        let full = [
+            "ext4",
+            "1000000000000",
+            "700000000000",
+            "200000000000",
+            "78%",
+            "50",
+            "40",
+            "rw",
+            "/dev/sda1",
+            "/",
+        ];
         assert_eq!(rows[1], full);
         assert_eq!(rows.len(), 2);
         assert_eq!(collected.text("/etc/fstab"), "# none\n");
