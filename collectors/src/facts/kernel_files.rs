@@ -4,6 +4,7 @@
 //! ended meanwhile), so these reads leave no note.
 
 use collect_core::host::Host;
+use jiff::Timestamp;
 use procfs::FromRead;
 use std::{
     io::{self, Read},
@@ -60,6 +61,13 @@ pub(crate) fn processes(host: &dyn Host) -> Vec<(u32, PathBuf)> {
         folders.filter_map(|path| Some((name(&path).parse().ok()?, path))).collect();
     processes.sort();
     processes
+}
+
+/// When the host was started, to the second (`proc_stat(5)`).
+pub(crate) fn boot_time(host: &dyn Host) -> Option<Timestamp> {
+    let stat = value(host, "/proc/stat")?;
+    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    Timestamp::from_second(seconds.parse().ok()?).ok()
 }
 
 /// A file of `proc(5)`, if it can be read and understood. To be kept as it is too, so that nothing

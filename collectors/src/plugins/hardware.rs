@@ -146,15 +146,13 @@ mod tests {
 
     #[test]
     fn sockets_cores_and_threads_are_counted() {
-        let cpuinfo: String = (0..4)
-            .map(|cpu| {
-                let (socket, core) = (cpu / 2, cpu / 2);
-                format!(
-                    "processor : {cpu}\nmodel name : Example CPU\nphysical id : {socket}\n\
-                     core id : {core}\nflags : fpu sse\n\n"
-                )
-            })
-            .collect();
+        let thread = |socket, core| {
+            format!(
+                "processor : 0\nmodel name : Example CPU\nphysical id : {socket}\n\
+                 core id : {core}\nflags : fpu sse\n\n"
+            )
+        };
+        let cpuinfo = [thread(0, 0), thread(0, 0), thread(1, 0), thread(1, 1)].concat();
         let host = FakeHost::new()
             .file("/proc/cpuinfo", &cpuinfo)
             .file("/sys/devices/system/cpu/vulnerabilities/meltdown", "Not affected\n");
@@ -162,7 +160,7 @@ mod tests {
         assert_eq!(found["model"], "Example CPU");
         assert_eq!(
             (&found["sockets"], &found["cores"], &found["threads"]),
-            (&json!(2), &json!(2), &json!(4))
+            (&json!(2), &json!(3), &json!(4))
         );
         assert_eq!(found["weaknesses"]["meltdown"], "Not affected");
     }

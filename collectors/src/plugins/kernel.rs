@@ -1,7 +1,7 @@
 //! The kernel: version, command line, modules, settings, taint flags, log and crash records.
 
 use crate::facts::{
-    kernel_files::{children, number, value},
+    kernel_files::{boot_time, children, number, value},
     kernel_log::readable,
     settings::settings,
 };
@@ -65,6 +65,7 @@ impl Collector for Kernel {
         let summary = json!({
             "release": value(host, "/proc/sys/kernel/osrelease"),
             "version": value(host, "/proc/sys/kernel/version"),
+            "booted": boot_time(host),
             "command-line": value(host, "/proc/cmdline"),
             "tainted": number(host, "/proc/sys/kernel/tainted").map(taints),
             "modules": value(host, "/proc/modules").map_or(0, |modules| modules.lines().count()),

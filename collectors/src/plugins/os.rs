@@ -1,6 +1,6 @@
 //! What runs here: distribution, uptime, load, time, security modules, container or virtual machine.
 
-use crate::facts::kernel_files::{exists, parsed, value};
+use crate::facts::kernel_files::{boot_time, exists, parsed, value};
 use collect_core::{
     CollectError, Collector, Output,
     host::{CommandLine, Host},
@@ -49,8 +49,9 @@ impl Collector for Os {
             "architecture": value(host, "/proc/sys/kernel/arch")
                 .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             "host-name": value(host, "/proc/sys/kernel/hostname"),
-            "time": now.to_string(),
-            "booted": uptime.and_then(|uptime| now.timestamp().checked_sub(uptime).ok()),
+            "time": now.strftime("%FT%T%:z").to_string(),
+            "time-zone": now.time_zone().iana_name(),
+            "booted": boot_time(host),
             "uptime-seconds": uptime.map(|uptime| uptime.as_secs()),
             "load": value(host, "/proc/loadavg").map(|load| averages(&load)),
             "locale": setting(host, &["/etc/locale.conf", "/etc/default/locale"], "LANG"),
@@ -203,12 +204,16 @@ mod tests {
             .file("/etc/os-release", "ID=example\nPRETTY_NAME='Example Linux 1'\n")
             .file("/etc/machine-id", "0000made0up0000\n")
             .file("/proc/uptime", "5.00 1.00\n")
+            .file("/proc/stat", "cpu 0\nbtime 1767323040\n")
             .file("/proc/loadavg", "0.50 0.25 0.12 1/200 4711\n");
         let collected = Trial::of(Os::default()).on(host);
         assert_eq!(collected.status(), Status::Complete);
         let summary: Value = serde_json::from_str(collected.text("summary.json")).unwrap();
         assert_eq!(summary["name"], "Example Linux 1");
+        assert_eq!(summary["time"], "2026-01-02T03:04:05+00:00");
+        assert_eq!(summary["time-zone"], "UTC");
         assert_eq!(summary["booted"], "2026-01-02T03:04:00Z");
+        assert_eq!(summary["uptime-seconds"], 5);
         assert_eq!(summary["load"], json!([0.5, 0.25, 0.12]));
         assert_eq!(collected.text("/proc/loadavg"), "0.50 0.25 0.12 1/200 4711\n");
         assert!(!collected.paths().iter().any(|path| path.contains("machine-id")));

@@ -2,7 +2,7 @@
 
 use crate::facts::{
     command_lines::command,
-    kernel_files::{bytes, processes, value},
+    kernel_files::{boot_time, bytes, processes, value},
     table::Table,
 };
 use collect_core::{CollectError, Collector, Output, host::Host};
@@ -113,12 +113,6 @@ fn table(
 fn clock(seconds: u64) -> String {
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     format!("{hours}:{minutes:02}:{:02}", seconds % 60)
-}
-
-fn boot_time(host: &dyn Host) -> Option<Timestamp> {
-    let stat = value(host, "/proc/stat")?;
-    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
-    Timestamp::from_second(seconds.parse().ok()?).ok()
 }
 
 /// The names of the accounts that are not people's (`login.defs(5)`, `UID_MIN`).
