@@ -1,7 +1,7 @@
 //! The kernel: version, command line, modules, settings, taint flags, log and crash records.
 
 use crate::facts::{
-    kernel_files::{boot_time, children, number, value},
+    kernel_files::{boot_time, number, value},
     kernel_log::readable,
     settings::settings,
 };
@@ -17,7 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 ///
 /// From `proc(5)`, `proc_sys(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
 /// <https://docs.kernel.org/admin-guide/pstore-blk.html>. The log needs root where
-/// `kernel.dmesg_restrict` is 1.
+/// `kernel.dmesg_restrict` is 1, and so do the records of crashes.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Kernel {}
@@ -76,10 +76,7 @@ impl Collector for Kernel {
         }
         out.text("sysctl.txt", &settings(out.host(), out.deadline()))?;
         write_log(out)?;
-        for record in children(out.host(), "/sys/fs/pstore") {
-            out.file(record)?;
-        }
-        Ok(())
+        copy_crashes(out)
     }
 }
 
@@ -88,6 +85,18 @@ fn taints(mask: u64) -> Vec<&'static str> {
     let set = |(bit, _): &(usize, _)| mask & (1 << bit) != 0;
     let taints = TAINTS.into_iter().enumerate().filter(set);
     taints.map(|(_, meaning)| meaning).collect()
+}
+
+/// What the firmware kept when the kernel crashed; for root only.
+fn copy_crashes(out: &mut Output<'_>) -> Result<(), CollectError> {
+    const FOLDER: &str = "/sys/fs/pstore";
+    match out.host().entries(FOLDER.as_ref()) {
+        Ok(records) => records.into_iter().try_for_each(|record| out.file(record)),
+        Err(error) => {
+            out.failed(FOLDER, &error);
+            Ok(())
+        }
+    }
 }
 
 fn write_log(out: &mut Output<'_>) -> Result<(), CollectError> {
