@@ -17,7 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 ///
 /// From `proc(5)`, `proc_sys(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
 /// <https://docs.kernel.org/admin-guide/pstore-blk.html>. The log needs root where
-/// `kernel.dmesg_restrict` is 1, and so do the records of crashes.
+/// `kernel.dmesg_restrict` is 1; the records of crashes always do.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Kernel {}

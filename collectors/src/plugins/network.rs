@@ -20,8 +20,9 @@ use std::io;
 /// with their processes (`sockets.txt`), name resolution, neighbours, bonds, the kernel's counters,
 /// and firewall rules.
 ///
-/// From `proc_pid_net(5)` and <https://docs.kernel.org/admin-guide/abi.html>, `sysfs-class-net`. Firewall
-/// rules need root, and are asked for only if the kernel has the modules loaded already.
+/// From `proc_pid_net(5)` and <https://docs.kernel.org/admin-guide/abi.html>, `sysfs-class-net`. Without
+/// root only one's own processes are named. Firewall rules need root, and are asked for only if the
+/// kernel has the modules loaded already.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Network {}
