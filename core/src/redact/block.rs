@@ -8,6 +8,7 @@ use super::{
     line::{after_prefix, around, base64_run, has_base64, is_base64, is_blank, past},
     scan::{Put, Span},
 };
+use memchr::{memchr2, memmem};
 use regex::bytes::Regex;
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -54,9 +55,13 @@ pub(super) const LOOK_BACK: usize = 64 << 10;
 /// The shortest base64 that makes a line one that may belong to a block.
 const SUSPECT: usize = 24;
 
-/// Whether a marker of a block may follow that this line, and those before it, belong to.
-pub(super) fn may_be_body(line: &[u8]) -> bool {
-    has_base64(line, SUSPECT) && !line.windows(5).any(|dashes| dashes == b"-----")
+/// Every END has these whose block is looked for above it, and no line of such a block.
+const DASHES: &[u8] = b"----";
+
+/// Whether a line may belong to a block whose END is still to come. The last one before it may be
+/// short.
+pub(super) fn may_be_body(line: &[u8], last: bool) -> bool {
+    memmem::find(line, DASHES).is_none() && (last || has_base64(line, SUSPECT))
 }
 
 impl Block {
@@ -168,7 +173,7 @@ impl Walk<'_, '_> {
             self.remove(line, start..marker.at.end);
         } else if body >= SUSPECT {
             self.put(start..marker.at.end, Put::Token(marker.rule));
-        } else if cursor == line.start {
+        } else if cursor == line.start && self.text[marker.at.clone()].starts_with(DASHES) {
             self.orphan(line, marker);
         }
     }
@@ -182,7 +187,7 @@ impl Walk<'_, '_> {
             let above = around(self.text, below - 1);
             let content = &self.text[above.clone()];
             let last = bodies.is_empty();
-            if line.start - above.start > LOOK_BACK || !(last || may_be_body(content)) {
+            if line.start - above.start > LOOK_BACK || !may_be_body(content, last) {
                 break;
             }
             let offset = after_prefix(content, prefix);
@@ -216,13 +221,13 @@ impl Walk<'_, '_> {
         if is_blank(content) {
             return State::Open(open);
         }
-        if content.starts_with(b"-----") {
+        if content.starts_with(DASHES) {
             return State::Closed;
         }
         let start = line.start + offset;
         if is_header(content) {
             let len = content.trim_ascii_end().len();
-            let len = memchr::memchr2(b'"', b'\\', &content[..len]).unwrap_or(len);
+            let len = memchr2(b'"', b'\\', &content[..len]).unwrap_or(len);
             self.remove(line, start..start + len);
         } else if let Some(len) = body(content, open.body && open.strangers == 0) {
             self.remove(line, start..start + len);
@@ -340,9 +345,20 @@ fn escape(text: &[u8]) -> usize {
     at
 }
 
-/// Where the base64, with escaped line ends, begins that ends a text.
+/// Where the base64, with escaped line ends or spaces, begins that ends a text. Words are none.
 fn body_backward(text: &[u8]) -> usize {
-    text.iter()
+    let start = text
+        .iter()
         .rposition(|&byte| !is_base64(byte) && !b"\\ \r\t%".contains(&byte))
-        .map_or(0, |other| other + 1)
+        .map_or(0, |other| other + 1);
+    let indent = text[start..]
+        .iter()
+        .take_while(|b| b.is_ascii_whitespace())
+        .count();
+    let body = &text[start + indent..];
+    if has_base64(body, SUSPECT) || !body.iter().any(u8::is_ascii_whitespace) {
+        start + indent
+    } else {
+        text.len()
+    }
 }

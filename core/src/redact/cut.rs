@@ -370,14 +370,23 @@ fn safe_cut(text: &[u8], end: usize) -> usize {
     if end == 0 {
         return 0;
     }
-    // The line above an END belongs to the block however short it is.
-    let last = around(text, end - 1).start;
-    let mut cut = last;
+    let cut = above(text, end);
+    let last = around(text, end - 1);
+    if may_be_body(&text[last.clone()], true) {
+        cut
+    } else {
+        // The last line may be an END itself.
+        cut.min(above(text, last.start))
+    }
+}
+
+/// Where the lines begin that an END at the start of a line at `end` may belong to.
+fn above(text: &[u8], end: usize) -> usize {
+    let mut cut = end;
     while cut > 0 {
         let above = around(text, cut - 1);
-        // The last line may be an END itself; then the line above it may be short.
-        let kept = cut == last || may_be_body(&text[above.clone()]);
-        if last - above.start > LOOK_BACK || !kept {
+        let kept = may_be_body(&text[above.clone()], cut == end);
+        if end - above.start > LOOK_BACK || !kept {
             break;
         }
         cut = above.start;

@@ -280,12 +280,16 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+fn shown(scrubbed: &Scrubbed) -> String {
+    scrubbed.bytes.escape_ascii().to_string()
+}
+
 fn contains(text: &[u8], part: &str) -> bool {
     memchr::memmem::find(text, part.as_bytes()).is_some()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn however_a_stream_is_cut_the_same_bytes_come_out(
@@ -296,7 +300,7 @@ proptest! {
         let text = fragments.concat();
         let at_once = scrub(&redaction, SMALL, std::iter::once(text.clone()));
         let bytewise = scrub(&redaction, SMALL, text.iter().map(|&byte| vec![byte]));
-        prop_assert_eq!(&at_once, &bytewise);
+        prop_assert!(at_once == bytewise, "{}\n===\n{}", shown(&at_once), shown(&bytewise));
 
         let mut rest = &text[..];
         let mut sizes = cuts.iter().cycle();
@@ -305,7 +309,8 @@ proptest! {
             rest = left;
             (!push.is_empty()).then(|| push.to_vec())
         });
-        prop_assert_eq!(&at_once, &scrub(&redaction, SMALL, pushes));
+        let pushed = scrub(&redaction, SMALL, pushes);
+        prop_assert!(at_once == pushed, "{}\n===\n{}", shown(&at_once), shown(&pushed));
 
         prop_assert!(!contains(&at_once.bytes, PLANTED));
         prop_assert!(!contains(&at_once.bytes, "S3cret/made up?"));
