@@ -4,8 +4,13 @@
 //! names them. They reach the machine only through [`collect_core::host::Host`].
 
 mod facts;
+
 mod plugins {
     automod::dir!("src/plugins");
+}
+
+mod redactors {
+    automod::dir!("src/redactors");
 }
 
 /// Makes a binary that calls it link this crate, and so its plugins.
