@@ -14,6 +14,8 @@ pub mod profile;
 pub mod redact;
 pub mod secret;
 pub mod sink;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};

@@ -1,0 +1,5 @@
+//! What the tests of plugins need. Never part of a release build.
+
+mod sealed;
+
+pub use sealed::sealed;
