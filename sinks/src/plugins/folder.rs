@@ -263,3 +263,6 @@ fn explain(error: &io::Error, verb: &str, path: &Path) -> DeliveryError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

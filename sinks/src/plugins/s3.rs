@@ -104,7 +104,7 @@ impl Sink for S3 {
             (Some(SecretSource::Literal(url)), _) => {
                 s3::presigned(url.reveal()).ok().map(|url| http::host(&url))
             }
-            (None, Ok(target)) => Some(http::host(target.bucket.base_url())),
+            (None, Ok(target)) => Some(target.endpoint_host()),
             _ => None,
         };
         match (self.bucket.as_str(), host) {
@@ -285,3 +285,6 @@ fn refused(reason: impl Into<String>, help: &str) -> DeliveryError {
         help: Some(help.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

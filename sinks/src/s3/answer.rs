@@ -49,6 +49,7 @@ pub(crate) fn judge(answer: &Answer, way: Way<'_>, host: &str, mask: &Mask) -> V
     } else {
         explain_code(&said, way).or_else(|| explain_status(status, way))
     };
+    let help = help.or_else(|| Some("ask those who run the bucket what this means".into()));
     Verdict::Failed(Failed {
         error: DeliveryError::Refused { reason, help },
         again,

@@ -101,6 +101,13 @@ impl Target {
             .map(|bucket| Self { bucket })
             .map_err(|_| TargetError::NoUrl(shown))
     }
+
+    /// The server, without the bucket's name before it.
+    pub(crate) fn endpoint_host(&self) -> String {
+        let host = http::host(self.bucket.base_url());
+        host.strip_prefix(&format!("{}.", self.bucket.name()))
+            .map_or_else(|| host.clone(), str::to_owned)
+    }
 }
 
 fn endpoint_url(endpoint: &str, region: &str) -> Result<Url, TargetError> {
