@@ -7,14 +7,21 @@
 pub mod bundle;
 pub mod collector;
 pub mod event;
+pub mod gather;
 pub mod host;
 pub mod output;
+pub mod plan;
 pub mod plugin;
 pub mod profile;
+pub mod recipient;
 pub mod redact;
+pub mod report;
+pub mod seal;
 pub mod secret;
 pub mod sink;
-#[cfg(feature = "testkit")]
+mod spool;
+pub mod suggest;
+#[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod units;
 

@@ -56,10 +56,7 @@ pub(crate) enum Again {
 
 impl From<DeliveryError> for Failed {
     fn from(error: DeliveryError) -> Self {
-        Self {
-            error,
-            again: Again::Never,
-        }
+        Self { error, again: Again::Never }
     }
 }
 
@@ -91,9 +88,9 @@ pub(crate) async fn retry<T>(
             Again::Never => None,
             Again::Once => waits.next().filter(|_| std::mem::take(&mut second_chance)),
             Again::Later => waits.next(),
-            Again::After(wish) => waits
-                .next()
-                .map(|wait| wait.max(wish.min(schedule.longest_wait))),
+            Again::After(wish) => {
+                waits.next().map(|wait| wait.max(wish.min(schedule.longest_wait)))
+            }
         };
         let Some(wait) = wait.filter(|wait| *wait <= patience) else {
             return Err(clean(failed.error, mask, tries));
@@ -126,14 +123,12 @@ fn clean(error: DeliveryError, mask: &Mask, tries: usize) -> DeliveryError {
             reason: format!("{} (tried {tries} times)", mask.clean(&reason)),
             help: help_of(help),
         },
-        DeliveryError::Unreachable { reason, help } => DeliveryError::Unreachable {
-            reason: mask.clean(&reason),
-            help: help_of(help),
-        },
-        DeliveryError::Refused { reason, help } => DeliveryError::Refused {
-            reason: mask.clean(&reason),
-            help: help_of(help),
-        },
+        DeliveryError::Unreachable { reason, help } => {
+            DeliveryError::Unreachable { reason: mask.clean(&reason), help: help_of(help) }
+        }
+        DeliveryError::Refused { reason, help } => {
+            DeliveryError::Refused { reason: mask.clean(&reason), help: help_of(help) }
+        }
         other => other,
     }
 }

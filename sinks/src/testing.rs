@@ -94,19 +94,13 @@ fn text(status: u16, headers: &str, text: &str) -> String {
 fn serve(mut stream: TcpStream, reply: &Reply, log: &Mutex<Vec<Seen>>) -> Option<TcpStream> {
     let mut reader = BufReader::with_capacity(1024, stream.try_clone().unwrap());
     let mut seen = head(&mut reader);
-    let len: usize = seen
-        .headers
-        .get("content-length")
-        .map_or(0, |len| len.parse().unwrap());
+    let len: usize = seen.headers.get("content-length").map_or(0, |len| len.parse().unwrap());
     let wanted = match reply {
         Reply::Answer(_) | Reply::Swallow | Reply::Mute => len,
         Reply::Early(count, _) | Reply::Close(count) => *count,
         Reply::Stall => 0,
     };
-    reader
-        .take(wanted as u64)
-        .read_to_end(&mut seen.body)
-        .unwrap();
+    reader.take(wanted as u64).read_to_end(&mut seen.body).unwrap();
     log.lock().unwrap().push(seen);
     match reply {
         Reply::Answer(text) | Reply::Early(_, text) => {
@@ -124,20 +118,13 @@ fn serve(mut stream: TcpStream, reply: &Reply, log: &Mutex<Vec<Seen>>) -> Option
 }
 
 fn head(reader: &mut impl BufRead) -> Seen {
-    let mut lines = reader
-        .lines()
-        .map_while(Result::ok)
-        .take_while(|line| !line.is_empty());
+    let mut lines = reader.lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let line = lines.next().unwrap_or_default();
     let headers = lines.map(|line| {
         let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
         (name.to_lowercase(), value.to_owned())
     });
-    Seen {
-        line,
-        headers: headers.collect(),
-        body: Vec::new(),
-    }
+    Seen { line, headers: headers.collect(), body: Vec::new() }
 }
 
 /// Follows a delivery, and stops it after so many bytes or retries.
@@ -168,11 +155,7 @@ impl Follower {
         base: &'a Path,
         env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     ) -> DeliveryContext<'a> {
-        DeliveryContext {
-            watch: self,
-            base,
-            env,
-        }
+        DeliveryContext { watch: self, base, env }
     }
 
     /// The reasons of all retries.

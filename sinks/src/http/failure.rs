@@ -27,12 +27,7 @@ impl Failure {
     fn explain(error: &(dyn Error + 'static), host: &str, connecting: bool) -> Self {
         let tls = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         if let Some((reason, help)) = tls.and_then(|tls| explain_tls(tls, host)) {
-            return Self {
-                reason,
-                help: Some(help),
-                lasting: true,
-                arrived: false,
-            };
+            return Self { reason, help: Some(help), lasting: true, arrived: false };
         }
         let text = chain(error);
         if text.contains("proxy auth") || text.contains("407") {
@@ -44,12 +39,7 @@ impl Failure {
             };
         }
         let (reason, help) = explain_line(error, &text, host, connecting);
-        Self {
-            reason,
-            help: Some(help.into()),
-            lasting: false,
-            arrived: !connecting,
-        }
+        Self { reason, help: Some(help.into()), lasting: false, arrived: !connecting }
     }
 }
 
@@ -115,16 +105,14 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Option<(String, String)> {
             format!("the certificate of `{host}` is not valid yet"),
             "check the clock of this host",
         ),
-        rustls::Error::InvalidMessage(_) => (
-            format!("`{host}` does not speak TLS"),
-            "check the port in `endpoint`",
-        ),
+        rustls::Error::InvalidMessage(_) => {
+            (format!("`{host}` does not speak TLS"), "check the port in `endpoint`")
+        }
         rustls::Error::InvalidCertificate(_)
         | rustls::Error::AlertReceived(_)
-        | rustls::Error::PeerIncompatible(_) => (
-            format!("no safe connection to `{host}`: {error}"),
-            "ask those who run the server",
-        ),
+        | rustls::Error::PeerIncompatible(_) => {
+            (format!("no safe connection to `{host}`: {error}"), "ask those who run the server")
+        }
         _ => return None,
     };
     Some((reason, help.to_owned()))
@@ -141,9 +129,7 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 /// The error and its causes, with what I/O errors hold, which `source` would skip.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     iter::successors(Some(error), |&error| {
-        let held = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match held {
             Some(held) => Some(held),
             None => error.source(),

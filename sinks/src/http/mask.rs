@@ -19,8 +19,7 @@ impl Mask {
         if !value.is_empty() {
             self.0.push(Secret::new(value));
             // A longer secret may hold a shorter one, whose removal would leave the rest standing.
-            self.0
-                .sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
+            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
         }
     }
 
@@ -45,9 +44,7 @@ impl Mask {
 
     /// The text without the hidden values and without anything that a terminal would act on.
     pub fn clean(&self, text: &str) -> String {
-        self.0.iter().fold(visible(text), |text, secret| {
-            text.replace(secret.reveal(), "…")
-        })
+        self.0.iter().fold(visible(text), |text, secret| text.replace(secret.reveal(), "…"))
     }
 
     /// The beginning of a cleaned text, for what a server says; cut only after hiding, so that no

@@ -83,10 +83,8 @@ impl Route {
         let Some(path) = &self.ca_file else {
             return Ok(Vec::new());
         };
-        let pem = std::fs::read(path).map_err(|source| RouteError::CaFile {
-            path: path.clone(),
-            source,
-        })?;
+        let pem = std::fs::read(path)
+            .map_err(|source| RouteError::CaFile { path: path.clone(), source })?;
         match Certificate::from_pem_bundle(&pem) {
             Ok(authorities) if !authorities.is_empty() => Ok(authorities),
             _ => Err(RouteError::NoCertificate(path.clone())),
@@ -143,8 +141,7 @@ fn is_this_host(url: &Url) -> bool {
 /// The host of a URL with its port, if that is not the usual one; no credentials.
 pub fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
 /// A URL without user, password, query and fragment.
@@ -162,9 +159,7 @@ pub fn bare(url: &Url) -> String {
 ///
 /// A name resolution that hangs is left behind: it holds up nothing.
 pub fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     Ok(result)
@@ -197,10 +192,7 @@ mod tests {
     fn a_file_without_certificates_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
-        let route = Route {
-            ca_file: Some(path.clone()),
-            proxy: None,
-        };
+        let route = Route { ca_file: Some(path.clone()), proxy: None };
         let url = "https://s3.example.com".parse().unwrap();
         assert!(matches!(route.client(&url), Err(RouteError::CaFile { .. })));
         std::fs::write(&path, "nothing").unwrap();

@@ -154,11 +154,7 @@ pub async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, reqwes
     // Whether the text came in time does not matter: the status says what is to be done.
     _ = timeout(ANSWER_TEXT, reading).await;
     bytes.truncate(ANSWER_BYTES);
-    Ok(Answer {
-        status,
-        headers,
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-    })
+    Ok(Answer { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() })
 }
 
 /// What the body, which belongs to the client, shares with the one who follows it.
@@ -175,10 +171,7 @@ impl State {
     }
 
     fn take_error(&self) -> Option<io::Error> {
-        self.error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

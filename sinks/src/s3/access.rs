@@ -143,10 +143,7 @@ impl Access {
         };
         headers.insert(USER_AGENT, name);
         if self.takes_checksum() {
-            headers.insert(
-                HeaderName::from_static(CHECKSUM),
-                header(&checksum, "checksum")?,
-            );
+            headers.insert(HeaderName::from_static(CHECKSUM), header(&checksum, "checksum")?);
         }
         let url = match self {
             Self::Token(target, _) => target.bucket.object_url(bundle.key()),
@@ -174,10 +171,7 @@ impl Access {
         head.headers_mut().insert(MODE, "ENABLED");
         let url = head.sign_with_time(SIGNATURE_LIFE, &Timestamp::now());
         let mut headers = HeaderMap::from_iter([
-            (
-                HeaderName::from_static(MODE),
-                HeaderValue::from_static("ENABLED"),
-            ),
+            (HeaderName::from_static(MODE), HeaderValue::from_static("ENABLED")),
             (USER_AGENT, HeaderValue::from_static(OWN_NAME)),
         ]);
         if let Some(referer) = referer {
@@ -202,9 +196,7 @@ impl Access {
 /// A presigned URL, if it can be one.
 pub(crate) fn presigned(text: &str) -> Result<Url, String> {
     // The text is a credential, so it is never repeated.
-    let url: Url = text
-        .parse()
-        .map_err(|error| format!("the presigned URL is no URL: {error}"))?;
+    let url: Url = text.parse().map_err(|error| format!("the presigned URL is no URL: {error}"))?;
     match http::objection(&url) {
         Some(why) => Err(format!("the presigned URL is not safe: {why}")),
         None => Ok(url),
@@ -212,9 +204,7 @@ pub(crate) fn presigned(text: &str) -> Result<Url, String> {
 }
 
 fn header(value: &str, option: &str) -> Result<HeaderValue, DeliveryError> {
-    let value = HeaderValue::from_str(value)
-        .ok()
-        .filter(|value| value.to_str().is_ok());
+    let value = HeaderValue::from_str(value).ok().filter(|value| value.to_str().is_ok());
     let mut value = value.ok_or_else(|| DeliveryError::Refused {
         reason: format!("`{option}` holds characters that cannot be sent in a header"),
         help: Some("use letters, digits and punctuation of ASCII".into()),

@@ -50,17 +50,12 @@ pub(crate) fn judge(answer: &Answer, way: Way<'_>, host: &str, mask: &Mask) -> V
         explain_code(&said, way).or_else(|| explain_status(status, way))
     };
     let help = help.or_else(|| Some("ask those who run the bucket what this means".into()));
-    Verdict::Failed(Failed {
-        error: DeliveryError::Refused { reason, help },
-        again,
-    })
+    Verdict::Failed(Failed { error: DeliveryError::Refused { reason, help }, again })
 }
 
 /// What S3 calls the stored object: the version, or the `ETag`.
 pub(crate) fn reference(answer: &Answer, mask: &Mask) -> Option<String> {
-    let version = answer
-        .header("x-amz-version-id")
-        .filter(|version| *version != "null");
+    let version = answer.header("x-amz-version-id").filter(|version| *version != "null");
     version
         .or_else(|| answer.header("etag"))
         .map(|reference| mask.quote(reference.trim_matches('"')))
@@ -104,11 +99,7 @@ struct Said {
 impl Said {
     fn of(answer: &Answer, mask: &Mask) -> Self {
         let element = |name| mask.quote(&element(&answer.text, name).unwrap_or_default());
-        Self {
-            code: element("Code"),
-            message: element("Message"),
-            region: element("Region"),
-        }
+        Self { code: element("Code"), message: element("Message"), region: element("Region") }
     }
 
     fn sentence(&self, host: &str, status: u16) -> String {
@@ -127,31 +118,19 @@ impl Said {
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    let plain = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&apos;", "'"),
-        ("&amp;", "&"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c));
+    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c));
     Some(plain)
 }
 
 fn explain_redirection(answer: &Answer, said: &Said, mask: &Mask) -> Option<String> {
     let header = mask.quote(answer.header("x-amz-bucket-region").unwrap_or_default());
-    let region = if header.is_empty() {
-        &said.region
-    } else {
-        &header
-    };
+    let region = if header.is_empty() { &said.region } else { &header };
     if !region.is_empty() {
         return Some(wrong_region(region));
     }
-    let to = answer
-        .header("location")
-        .and_then(|to| to.parse::<Url>().ok());
+    let to = answer.header("location").and_then(|to| to.parse::<Url>().ok());
     Some(match to.as_ref().and_then(Url::host_str) {
         Some(host) => format!(
             "redirects are not followed; if `{}` is where bundles belong, correct `endpoint` and \
@@ -163,10 +142,7 @@ fn explain_redirection(answer: &Answer, said: &Said, mask: &Mask) -> Option<Stri
 }
 
 fn wrong_region(region: &str) -> String {
-    format!(
-        "the bucket is in another region: write `region = \"{}\"`",
-        region
-    )
+    format!("the bucket is in another region: write `region = \"{}\"`", region)
 }
 
 fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
@@ -243,11 +219,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: map,
-            text: text.into(),
-        }
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, text: text.into() }
     }
 
     fn failure(answer: &Answer, way: Way<'_>) -> (String, String, Again) {
@@ -308,29 +280,17 @@ mod tests {
         assert_eq!(again(400, &[], "RequestTimeout"), Again::Later);
         assert_eq!(again(409, &[], "ConditionalRequestConflict"), Again::Later);
         assert_eq!(again(400, &[], "BadDigest"), Again::Once);
-        assert_eq!(
-            again(429, &[("retry-after", "7")], ""),
-            Again::After(Duration::from_secs(7))
-        );
+        assert_eq!(again(429, &[("retry-after", "7")], ""), Again::After(Duration::from_secs(7)));
         let now = "2026-11-23T10:42:00Z".parse().unwrap();
-        assert_eq!(
-            retry_after("Mon, 23 Nov 2026 10:42:09 GMT", now),
-            Some(Duration::from_secs(9))
-        );
-        assert_eq!(
-            retry_after("Mon, 23 Nov 2026 10:41:00 GMT", now),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(retry_after("Mon, 23 Nov 2026 10:42:09 GMT", now), Some(Duration::from_secs(9)));
+        assert_eq!(retry_after("Mon, 23 Nov 2026 10:41:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
     }
 
     #[test]
     fn the_version_is_a_better_reference_than_the_etag() {
         let headers = [("etag", "\"abc\""), ("x-amz-version-id", "v1")];
-        assert_eq!(
-            reference(&answer(200, &headers, ""), &Mask::default()).as_deref(),
-            Some("v1")
-        );
+        assert_eq!(reference(&answer(200, &headers, ""), &Mask::default()).as_deref(), Some("v1"));
         assert_eq!(
             reference(&answer(200, &headers[..1], ""), &Mask::default()).as_deref(),
             Some("abc")

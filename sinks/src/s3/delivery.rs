@@ -119,9 +119,6 @@ impl From<Failure> for Failed {
         if failure.lasting {
             return DeliveryError::Refused { reason, help }.into();
         }
-        Self {
-            error: DeliveryError::Unreachable { reason, help },
-            again: Again::Later,
-        }
+        Self { error: DeliveryError::Unreachable { reason, help }, again: Again::Later }
     }
 }

@@ -78,10 +78,7 @@ impl Target {
         if !is_bucket_name(bucket) {
             return Err(TargetError::BucketName(http::visible(bucket)));
         }
-        if !region
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-')
-        {
+        if !region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return Err(TargetError::Region(http::visible(region)));
         }
         let endpoint = endpoint_url(endpoint, region)?;
@@ -92,11 +89,7 @@ impl Target {
             UrlStyle::VirtualHost
         };
         let shown = http::bare(&endpoint);
-        let region = if region.is_empty() {
-            DEFAULT_REGION
-        } else {
-            region
-        };
+        let region = if region.is_empty() { DEFAULT_REGION } else { region };
         Bucket::new(endpoint, style, bucket.to_owned(), region.to_owned())
             .map(|bucket| Self { bucket })
             .map_err(|_| TargetError::NoUrl(shown))
