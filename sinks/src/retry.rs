@@ -28,8 +28,8 @@ impl Default for Schedule {
         Self {
             tries: 6,
             first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_secs(60),
-            all_waits: Duration::from_secs(120),
+            longest_wait: Duration::from_mins(1),
+            all_waits: Duration::from_mins(2),
         }
     }
 }

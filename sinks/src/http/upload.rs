@@ -55,8 +55,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             verdict: Duration::from_millis(500),
-            stall: Duration::from_secs(60),
-            answer: Duration::from_secs(300),
+            stall: Duration::from_mins(1),
+            answer: Duration::from_mins(5),
         }
     }
 }

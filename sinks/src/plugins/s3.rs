@@ -11,9 +11,10 @@ use collect_core::{
     sink::{DeliveryContext, DeliveryError, Invalid, Receipt, Sealed},
 };
 use jiff::Timestamp;
+use reqwest::Client;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// What S3 takes in one request (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>).
@@ -235,18 +236,9 @@ impl S3 {
         }
         let access = self.access(context)?;
         let url = access.location(bundle);
-        let proxy = self.proxy_url();
-        let proxy = proxy.map_err(|reason| refused(reason, "correct `proxy`"))?;
         let mut mask = Mask::default();
         access.hide_in(&mut mask);
-        proxy.iter().for_each(|url| mask.hide_url(url));
-        let route = Route {
-            ca_file: self.ca_file.clone(),
-            proxy,
-        };
-        let client = route.from(context.base).client(&url).map_err(|error| {
-            refused(mask.clean(&error.to_string()), "correct `ca-file` or `proxy`")
-        })?;
+        let client = self.client(&url, context.base, &mut mask)?;
         let delivery = Delivery {
             access,
             referer: self.referer.as_deref(),
@@ -258,15 +250,27 @@ impl S3 {
             mask: &mask,
         };
         let stored = http::run(delivery.run(schedule)).map_err(|error| {
-            DeliveryError::Unreachable {
-                reason: format!("the host gives no means to send: {error}"),
-                help: Some("free memory and file descriptors, then `collect send`".into()),
-            }
+            let reason = format!("this host gives no means to send: {error}");
+            let help = Some("free memory and file descriptors, then `collect send`".into());
+            DeliveryError::Unreachable { reason, help }
         })??;
         Ok(Receipt {
             location: http::bare(&url),
             reference: s3::reference(&stored, &mask),
             at: Timestamp::now(),
+        })
+    }
+
+    /// The client for `url`; what must not be shown of the proxy is hidden in `mask`.
+    fn client(&self, url: &Url, base: &Path, mask: &mut Mask) -> Result<Client, DeliveryError> {
+        let proxy = self.proxy_url();
+        let proxy = proxy.map_err(|reason| refused(reason, "correct `proxy`"))?;
+        if let Some(proxy) = &proxy {
+            mask.hide_url(proxy);
+        }
+        let route = Route { ca_file: self.ca_file.clone(), proxy };
+        route.from(base).client(url).map_err(|error| {
+            refused(mask.clean(&error.to_string()), "correct `ca-file` or `proxy`")
         })
     }
 }

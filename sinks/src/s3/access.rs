@@ -17,7 +17,7 @@ use url::Url;
 const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"));
 
 /// A signature is made for each try; it need only outlive differences of clocks.
-const SIGNATURE_LIFE: Duration = Duration::from_secs(900);
+const SIGNATURE_LIFE: Duration = Duration::from_mins(15);
 
 /// The header that carries the SHA-256 of an object.
 pub(crate) const CHECKSUM: &str = "x-amz-checksum-sha256";

@@ -47,10 +47,11 @@ pub(crate) fn judge(answer: &Answer, way: Way<'_>, host: &str, mask: &Mask) -> V
     let help = if answer.status.is_redirection() {
         explain_redirection(answer, &said, mask)
     } else {
-        explain_code(&said, way).or_else(|| explain_status(status, way))
+        explain_code(&said, way)
+            .or_else(|| explain_status(status, way))
+            .unwrap_or_else(|| "ask those who run the bucket what this means".into())
     };
-    let help = help.or_else(|| Some("ask those who run the bucket what this means".into()));
-    Verdict::Failed(Failed { error: DeliveryError::Refused { reason, help }, again })
+    Verdict::Failed(Failed { error: DeliveryError::Refused { reason, help: Some(help) }, again })
 }
 
 /// What S3 calls the stored object: the version, or the `ETag`.
@@ -124,25 +125,25 @@ fn element(xml: &str, name: &str) -> Option<String> {
     Some(plain)
 }
 
-fn explain_redirection(answer: &Answer, said: &Said, mask: &Mask) -> Option<String> {
+fn explain_redirection(answer: &Answer, said: &Said, mask: &Mask) -> String {
     let header = mask.quote(answer.header("x-amz-bucket-region").unwrap_or_default());
     let region = if header.is_empty() { &said.region } else { &header };
     if !region.is_empty() {
-        return Some(wrong_region(region));
+        return wrong_region(region);
     }
     let to = answer.header("location").and_then(|to| to.parse::<Url>().ok());
-    Some(match to.as_ref().and_then(Url::host_str) {
+    match to.as_ref().and_then(Url::host_str) {
         Some(host) => format!(
             "redirects are not followed; if `{}` is where bundles belong, correct `endpoint` and \
              `region`",
             mask.quote(host)
         ),
         None => "correct `endpoint` and `region`".into(),
-    })
+    }
 }
 
 fn wrong_region(region: &str) -> String {
-    format!("the bucket is in another region: write `region = \"{}\"`", region)
+    format!("the bucket is in another region: write `region = \"{region}\"`")
 }
 
 fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
