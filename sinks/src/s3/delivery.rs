@@ -89,16 +89,23 @@ impl Delivery<'_> {
 
     /// There is an object of this key: is it this bundle, from an earlier delivery?
     async fn compare(&self) -> Result<Answer, Failed> {
+        let mut another = false;
         if let Some((url, headers)) = self.access.head(self.bundle, self.referer) {
             let question = exchange(self.client.head(url).headers(headers));
             let ours = STANDARD.encode(self.bundle.sha256());
             if let Ok(Ok(answer)) = timeout(QUESTION, question).await
-                && answer.header(CHECKSUM) == Some(&ours)
+                && let Some(theirs) = answer.header(CHECKSUM)
             {
-                return Ok(answer);
+                if theirs == ours {
+                    return Ok(answer);
+                }
+                another = true;
             }
         }
         let help = match self.access.way() {
+            _ if another => "its content is another one; it is not overwritten: ask those who own \
+                             the bucket how it came there"
+                .into(),
             Way::Token(_) | Way::Keys(_) => format!(
                 "most likely an earlier delivery of this bundle arrived without its confirmation; \
                  ask those who own the bucket for `{}`",

@@ -242,7 +242,8 @@ fn keys_recognise_their_own_bundle_by_its_checksum() {
         answer(412, ""),
         answer(200, "x-amz-checksum-sha256: another\r\n"),
     ]);
-    keys().refused(&by_keys(&server));
+    let (_, help) = keys().refused(&by_keys(&server));
+    assert!(help.contains("another one"), "{help}");
 }
 
 #[test]
