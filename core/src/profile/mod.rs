@@ -7,17 +7,23 @@ mod options;
 mod problem;
 mod read;
 mod recipient;
+mod reference;
+mod schema;
 mod search;
 mod source;
 mod steps;
 mod suggest;
 mod syntax;
+mod template;
 #[cfg(test)]
 mod tests;
 
 pub use problem::{Problem, ProfileError};
 pub use read::{Env, load};
+pub use reference::{Described, catalogue, reference};
+pub use schema::schema;
 pub use search::{Library, Listed, Origin};
+pub use template::template;
 
 use crate::{
     Collector, Sink,
@@ -113,7 +119,7 @@ pub struct Question {
     pub id: String,
     /// Its words.
     pub ask: String,
-    /// Whether it must be answered; not if not given.
+    /// Whether it must be answered.
     #[serde(default)]
     pub required: bool,
 }
@@ -133,7 +139,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time: Length(std::time::Duration::from_secs(300)),
+            time: Length(std::time::Duration::from_mins(5)),
             size: Size(500_000_000),
             memory: Size(256_000_000),
         }
@@ -182,7 +188,7 @@ pub struct StepOptions {
     pub until: Option<TimePoint>,
     /// What goes first when a budget is short: higher before lower; 0 if not given.
     pub priority: i32,
-    /// Whether support may ask for it in a request; not if not given.
+    /// Whether support may ask for it in a request.
     pub requestable: bool,
     /// What happens to binary data.
     pub binary: Binary,
@@ -191,7 +197,7 @@ pub struct StepOptions {
 impl Default for StepOptions {
     fn default() -> Self {
         Self {
-            timeout: Length(std::time::Duration::from_secs(60)),
+            timeout: Length(std::time::Duration::from_mins(1)),
             max_size: None,
             when: None,
             since: None,

@@ -63,14 +63,14 @@ impl Options<'_> {
             .map(|built| built.value)
     }
 
-    /// Reads them with `build`.
+    /// Reads them with `make`.
     ///
     /// A deserializer stops at its first error. So the option with the error is taken out, and what
     /// is left is tried again until nothing is wrong with it.
     pub(super) fn build<T>(
         &self,
         findings: &mut Findings,
-        build: impl Fn(ValueDeserializer<'_>, Unknown<'_>) -> Result<T, Error>,
+        make: impl Fn(ValueDeserializer<'_>, Unknown<'_>) -> Result<T, Error>,
     ) -> Option<Built<T>> {
         let mut table = self.table.clone();
         let mut unknown = BTreeSet::new();
@@ -78,7 +78,7 @@ impl Options<'_> {
         let built = loop {
             let value = Spanned::new(self.span.clone(), DeValue::Table(table.clone()));
             let mut note = |path: serde_ignored::Path<'_>| _ = unknown.insert(parts(&path));
-            let error = match build(value.into(), &mut note) {
+            let error = match make(value.into(), &mut note) {
                 Ok(built) => break Some(built),
                 Err(error) => error,
             };

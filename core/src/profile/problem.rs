@@ -42,12 +42,12 @@ pub(super) struct Place {
 
 impl Problem {
     /// A problem with the profile as a whole.
-    pub(super) fn general(message: impl Into<String>, help: Option<String>) -> Self {
+    pub(super) fn general(message: String, help: Option<String>) -> Self {
         Self {
             file: None,
             line: None,
             column: None,
-            message: message.into(),
+            message,
             help,
             marks: Vec::new(),
         }

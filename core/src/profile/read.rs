@@ -5,7 +5,7 @@ use super::{
     check::Checker,
     merge::Merger,
     problem::{Problem, ProfileError},
-    search::{Found, Library},
+    search::{Found, Library, NotFound},
     source::{Finding, Findings, Sources, Span},
     syntax,
 };
@@ -34,7 +34,9 @@ pub fn load(
 ) -> Result<Profile, ProfileError> {
     let found = library
         .find(named, Path::new(""))
-        .map_err(|problem| ProfileError::new(vec![problem]))?;
+        .map_err(|NotFound { message, help }| {
+            ProfileError::new(vec![Problem::general(message, help)])
+        })?;
     let base = found.folder.clone();
     let mut chain = Chain::new(library);
     chain.read(found);
@@ -88,20 +90,20 @@ fn line(sources: &Sources, span: &Span) -> (String, usize) {
 
 /// The hash of one file is what `sha256sum` says of it; that of several is the hash of their hashes.
 fn hash(sources: &Sources, order: &[usize]) -> String {
-    let hash = |text: &str| -> String {
-        Sha256::digest(text)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    };
     let mut hashes: Vec<_> = order
         .iter()
-        .map(|&number| hash(&sources.get(number).text))
+        .map(|&number| hexadecimal(&Sha256::digest(&*sources.get(number).text)))
         .collect();
     match hashes.len() {
         1 => hashes.remove(0),
-        _ => hash(&hashes.join("\n")),
+        _ => hexadecimal(&Sha256::digest(hashes.join("\n"))),
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// A profile and all that it extends.
@@ -161,7 +163,7 @@ impl<'l> Chain<'l> {
     fn extend(&mut self, number: usize, name: &str, span: Span) -> Option<usize> {
         let found = match self.library.find(name, &self.files[number].folder) {
             Ok(found) => found,
-            Err(Problem { message, help, .. }) => {
+            Err(NotFound { message, help }) => {
                 self.findings.push(Finding::new(span, message).help(help));
                 return None;
             }
@@ -207,7 +209,7 @@ impl<'l> Chain<'l> {
             return Vec::new();
         };
         let mut names = Vec::new();
-        for item in items.iter() {
+        for item in items {
             match item.get_ref().as_str() {
                 Some(name) => names.push((name.to_owned(), item.span())),
                 None => wrong(item),

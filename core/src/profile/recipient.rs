@@ -14,13 +14,13 @@ pub(super) fn check(written: &str) -> Result<(), (String, String)> {
         return Err(("this is a private key".into(), help.into()));
     }
     if written.starts_with("age1") {
-        return match written.parse::<age::x25519::Recipient>() {
-            Ok(_) => Ok(()),
-            Err(_) => {
+        return written
+            .parse::<age::x25519::Recipient>()
+            .map(|_| ())
+            .map_err(|_| {
                 let help = "copy it again, as a whole: an age key has 62 characters";
-                Err(("this age key is not valid".into(), help.into()))
-            }
-        };
+                ("this age key is not valid".into(), help.into())
+            });
     }
     match written.parse::<age::ssh::Recipient>() {
         Ok(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! Where profiles are found by their names.
 
-use super::{problem::Problem, suggest};
+use super::suggest;
 use std::{
     borrow::Cow,
     collections::BTreeMap,
@@ -58,6 +58,12 @@ pub(super) struct Found {
     pub(super) text: String,
 }
 
+/// Why a profile was not found, or cannot be read.
+pub(super) struct NotFound {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
 impl Library {
     /// The profiles of these folders and those that are built in.
     pub fn new(folders: Vec<PathBuf>) -> Self {
@@ -95,11 +101,14 @@ impl Library {
     }
 
     /// Finds the profile that is called `named` by somebody in `folder`: a name, or a path.
-    pub(super) fn find(&self, named: &str, folder: &Path) -> Result<Found, Problem> {
+    pub(super) fn find(&self, named: &str, folder: &Path) -> Result<Found, NotFound> {
         if is_path(named) {
             return read_file(&folder.join(named)).map_err(|error| {
                 let message = format!("cannot read the profile `{named}`: {error}");
-                Problem::general(message, self.help_for_path(named))
+                NotFound {
+                    message,
+                    help: self.help_for_path(named),
+                }
             });
         }
         for folder in &self.folders {
@@ -109,7 +118,10 @@ impl Library {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
                     let message = format!("cannot read the profile `{}`: {error}", path.display());
-                    return Err(Problem::general(message, None));
+                    return Err(NotFound {
+                        message,
+                        help: None,
+                    });
                 }
             }
         }
@@ -125,18 +137,21 @@ impl Library {
         })
     }
 
-    fn unknown(&self, named: &str) -> Problem {
+    fn unknown(&self, named: &str) -> NotFound {
         let all = self.list();
-        let names = || all.iter().map(|listed| listed.name.as_str());
-        let help = suggest::did_you_mean(named, names())
-            .unwrap_or_else(|| format!("there are {}", suggest::list(names())));
+        let known = || all.iter().map(|listed| listed.name.as_str());
+        let help = suggest::did_you_mean(named, known())
+            .unwrap_or_else(|| format!("there are {}", suggest::list(known())));
         let folders = self
             .folders
             .iter()
             .map(|folder| format!("`{}`, ", folder.display()));
         let places = folders.collect::<String>() + "and the profiles that are built in";
         let help = format!("{help}\nlooked in {places}; a path needs a `/` or ends in `.toml`");
-        Problem::general(format!("there is no profile named `{named}`"), Some(help))
+        NotFound {
+            message: format!("there is no profile named `{named}`"),
+            help: Some(help),
+        }
     }
 
     /// `linux.toml` is a file beside the caller; perhaps the name was meant.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     collector::Invalid,
-    plugin::{Plugin, Registry, Unknown},
+    plugin::{Plugin, Registry},
     redact::Rule,
 };
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use std::{borrow::Cow, sync::Arc};
 use toml::{
     Spanned,
-    de::{DeTable, DeValue, ValueDeserializer},
+    de::{DeTable, DeValue},
 };
 
 /// The redactor that every profile has unless it switches it off by name, and its id.
@@ -115,7 +115,7 @@ impl Checker<'_> {
     pub(super) fn redactors(&mut self, section: Option<Spanned<DeValue<'_>>>) -> Vec<Rule> {
         let kind = Kind::new("redact", "redactor", &self.plugins.redactors, Vec::new());
         let section = if kind.names().any(|name| name == ALWAYS) {
-            with_always(section)
+            Some(with_always(section))
         } else {
             section
         };
@@ -243,9 +243,9 @@ impl Checker<'_> {
             schema: schema_by(|generator| plugin.schema(generator)),
             common: kind.common.clone(),
         };
-        let build =
-            |options: ValueDeserializer<'_>, unknown: Unknown<'_>| plugin.build(options, unknown);
-        let built = options.build(&mut self.findings, build)?;
+        let built = options.build(&mut self.findings, |options, unknown| {
+            plugin.build(options, unknown)
+        })?;
         Some(Configured {
             id,
             name: plugin.name,
@@ -336,7 +336,7 @@ fn take<'i>(table: &mut DeTable<'i>, wanted: impl Fn(&str) -> bool) -> DeTable<'
 
 /// Adds the redactor that every profile has, and the `use` of a table that only switches it off or
 /// gives it options.
-fn with_always(section: Option<Spanned<DeValue<'_>>>) -> Option<Spanned<DeValue<'_>>> {
+fn with_always(section: Option<Spanned<DeValue<'_>>>) -> Spanned<DeValue<'_>> {
     let text = |text| Spanned::new(0..0, DeValue::String(Cow::Borrowed(text)));
     let key = |text| Spanned::new(0..0, Cow::Borrowed(text));
     let mut section = section.unwrap_or_else(|| Spanned::new(0..0, DeValue::Table(DeTable::new())));
@@ -357,5 +357,5 @@ fn with_always(section: Option<Spanned<DeValue<'_>>>) -> Option<Spanned<DeValue<
             }
         }
     }
-    Some(section)
+    section
 }

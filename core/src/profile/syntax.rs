@@ -46,7 +46,7 @@ fn find_unclosed(text: &str, table: &DeTable<'_>, unclosed: &mut Vec<Range<usize
                 if written.starts_with('[') && !written.trim_end().ends_with(']') {
                     unclosed.push(value.span());
                 }
-                for item in items.iter() {
+                for item in items {
                     if let DeValue::Table(table) = item.get_ref() {
                         find_unclosed(text, table, unclosed);
                     }
