@@ -7,13 +7,22 @@
 pub mod bundle;
 pub mod collector;
 pub mod event;
+pub mod gather;
 pub mod host;
 pub mod output;
+pub mod plan;
 pub mod plugin;
 pub mod profile;
+pub mod recipient;
 pub mod redact;
+pub mod report;
+pub mod seal;
 pub mod secret;
 pub mod sink;
+mod spool;
+pub mod suggest;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
