@@ -7,6 +7,7 @@
 pub mod bundle;
 pub mod collector;
 pub mod event;
+pub mod files;
 pub mod host;
 pub mod output;
 pub mod plugin;
@@ -17,6 +18,7 @@ pub mod sink;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
+pub use files::FileSet;
 pub use output::{EntryWriter, Window};
 pub use plugin::{Plugin, Registry};
 pub use profile::Profile;
