@@ -88,13 +88,7 @@ impl Plan {
             return Ok(Self::Nothing("half of a binary file is of no use"));
         }
         let head = share / 4;
-        Ok(Self::Ends(
-            extents,
-            Shares {
-                head,
-                tail: share - head,
-            },
-        ))
+        Ok(Self::Ends(extents, Shares { head, tail: share - head }))
     }
 
     /// Carries it out. An error is one of `to`; those of the file are part of what is returned.
@@ -103,12 +97,7 @@ impl Plan {
         file: &mut dyn HostFile,
         to: &mut dyn Write,
     ) -> io::Result<Taken> {
-        let mut copy = Copy {
-            file,
-            to,
-            at_line_start: true,
-            taken: Taken::default(),
-        };
+        let mut copy = Copy { file, to, at_line_start: true, taken: Taken::default() };
         match self {
             Self::Nothing(_) => {}
             Self::Stream(limit) => copy.stream(limit)?,
@@ -399,21 +388,11 @@ mod tests {
         fn whole(text: impl Into<Vec<u8>>) -> Self {
             let text = text.into();
             let len = text.len() as u64;
-            Self {
-                len,
-                data: vec![(0, text)],
-                at: 0,
-                claimed: len,
-            }
+            Self { len, data: vec![(0, text)], at: 0, claimed: len }
         }
 
         fn sparse(len: u64, data: Vec<(u64, Vec<u8>)>) -> Self {
-            Self {
-                len,
-                data,
-                at: 0,
-                claimed: len,
-            }
+            Self { len, data, at: 0, claimed: len }
         }
     }
 
@@ -455,9 +434,7 @@ mod tests {
         fn data(&mut self, from: u64) -> io::Result<Option<Range<u64>>> {
             let ranges = self.data.iter();
             let mut ranges = ranges.map(|(start, bytes)| *start..start + bytes.len() as u64);
-            Ok(ranges
-                .find(|range| range.end > from)
-                .map(|range| range.start.max(from)..range.end))
+            Ok(ranges.find(|range| range.end > from).map(|range| range.start.max(from)..range.end))
         }
     }
 
@@ -470,9 +447,7 @@ mod tests {
     }
 
     fn lines(count: usize) -> String {
-        (0..count)
-            .map(|n| format!("line {n:07} of the log\n"))
-            .collect()
+        (0..count).map(|n| format!("line {n:07} of the log\n")).collect()
     }
 
     #[test]
@@ -503,10 +478,7 @@ mod tests {
         let (text, _) = take(Pieces::whole(long), 2 << 20);
         let left_out = (3 << 20) + "password=\nlast\n".len();
         // The end of so long a line is not searched for, so the last line is lost with it.
-        assert_eq!(
-            text,
-            format!("first\n[collect: {left_out} bytes left out here]\n")
-        );
+        assert_eq!(text, format!("first\n[collect: {left_out} bytes left out here]\n"));
     }
 
     #[test]

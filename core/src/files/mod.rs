@@ -42,11 +42,7 @@ impl FileSet {
         let paths = read("paths", paths, PathPattern::parse, &mut wrong);
         let exclude = exclude.iter().map(AsRef::as_ref);
         let exclude = read("exclude", exclude, Exclusion::parse, &mut wrong);
-        if wrong.is_empty() {
-            Ok(Self { paths, exclude })
-        } else {
-            Err(wrong)
-        }
+        if wrong.is_empty() { Ok(Self { paths, exclude }) } else { Err(wrong) }
     }
 
     /// How many bytes the files hold on disk that were modified in the time of interest. Looks at
@@ -57,11 +53,7 @@ impl FileSet {
             let sizes = selection.files.iter().map(|found| {
                 let info = &found.info;
                 // Small files can live in their inode, and take nothing.
-                if info.allocated == 0 {
-                    info.len.min(4096)
-                } else {
-                    info.len.min(info.allocated)
-                }
+                if info.allocated == 0 { info.len.min(4096) } else { info.len.min(info.allocated) }
             });
             sizes.sum()
         })
@@ -78,11 +70,7 @@ impl FileSet {
             let prefix = pattern.prefix();
             let canonical = resolved_prefix(&prefix, host)?;
             let below = target.strip_prefix(&canonical).ok()?;
-            let named = if below.as_os_str().is_empty() {
-                prefix
-            } else {
-                prefix.join(below)
-            };
+            let named = if below.as_os_str().is_empty() { prefix } else { prefix.join(below) };
             let excluded = named.ancestors().any(|path| self.excludes(path));
             (pattern.matches_below_prefix(below) && !excluded).then_some(named)
         })

@@ -26,10 +26,7 @@ pub(super) enum PatternError {
     #[error("`{0}` would read the whole host")]
     Everything(String),
     #[error("`{pattern}` is no pattern: {reason}")]
-    Syntax {
-        pattern: String,
-        reason: &'static str,
-    },
+    Syntax { pattern: String, reason: &'static str },
 }
 
 impl PatternError {
@@ -83,10 +80,8 @@ impl Part {
 }
 
 fn compile(text: &str, whole: &str) -> Result<Pattern, PatternError> {
-    Pattern::new(text).map_err(|error| PatternError::Syntax {
-        pattern: whole.to_owned(),
-        reason: error.msg,
-    })
+    Pattern::new(text)
+        .map_err(|error| PatternError::Syntax { pattern: whole.to_owned(), reason: error.msg })
 }
 
 /// A pattern of paths to take.
@@ -106,10 +101,7 @@ impl PathPattern {
     /// Reads a pattern.
     pub(super) fn parse(text: &str) -> Result<Self, PatternError> {
         let mut parts = parse_parts(text)?;
-        let prefix = parts
-            .iter()
-            .take_while(|part| matches!(part, Part::Literal(_)))
-            .count();
+        let prefix = parts.iter().take_while(|part| matches!(part, Part::Literal(_))).count();
         let plain = prefix == parts.len();
         if matches!(parts.first(), None | Some(Part::Deep)) {
             return Err(PatternError::Everything(text.to_owned()));
@@ -120,12 +112,7 @@ impl PathPattern {
         if matches!(parts.last(), Some(Part::Deep)) {
             parts.push(Part::Name(compile("*", text)?));
         }
-        Ok(Self {
-            text: text.to_owned(),
-            parts,
-            prefix,
-            plain,
-        })
+        Ok(Self { text: text.to_owned(), parts, prefix, plain })
     }
 
     /// As it was written.
@@ -278,18 +265,9 @@ mod tests {
     fn patterns_that_cannot_work_say_why() {
         let wrong = |text: &str| PathPattern::parse(text).unwrap_err();
         assert_eq!(wrong(""), PatternError::Empty);
-        assert_eq!(
-            wrong("logs/*.log"),
-            PatternError::Relative("logs/*.log".into())
-        );
-        assert_eq!(
-            wrong("/var/../etc"),
-            PatternError::Upward("/var/../etc".into())
-        );
-        assert_eq!(
-            wrong("/**/*.log"),
-            PatternError::Everything("/**/*.log".into())
-        );
+        assert_eq!(wrong("logs/*.log"), PatternError::Relative("logs/*.log".into()));
+        assert_eq!(wrong("/var/../etc"), PatternError::Upward("/var/../etc".into()));
+        assert_eq!(wrong("/**/*.log"), PatternError::Everything("/**/*.log".into()));
         assert_eq!(wrong("/"), PatternError::Everything("/".into()));
         assert!(matches!(wrong("/var/[a/b"), PatternError::Syntax { .. }));
         assert!(matches!(wrong("/var/a**/b"), PatternError::Syntax { .. }));

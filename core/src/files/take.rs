@@ -24,8 +24,9 @@ impl Output<'_> {
     ///
     /// Returns [`CollectError::Stopped`] at the deadline.
     pub fn files(&mut self, set: &FileSet) -> Result<(), CollectError> {
-        let window = self.window();
-        let selection = walk::select(set, self.host(), &window, &mut || Ok(()))?;
+        let deadline = self.deadline();
+        let mut in_time = || if deadline.passed() { Err(CollectError::Stopped) } else { Ok(()) };
+        let selection = walk::select(set, self.host(), &self.window(), &mut in_time)?;
         self.remark(set, &selection);
         let mut unfit = Unfit::default();
         for found in &selection.files {

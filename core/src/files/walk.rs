@@ -64,13 +64,7 @@ pub(super) fn select(
     window: &Window,
     go_on: GoOn<'_>,
 ) -> Result<Selection, CollectError> {
-    let mut walk = Walk {
-        set,
-        host,
-        selection: Selection::default(),
-        names: 0,
-        left: Vec::new(),
-    };
+    let mut walk = Walk { set, host, selection: Selection::default(), names: 0, left: Vec::new() };
     let start = (0..set.paths.len()).map(|pattern| State { pattern, at: 0 });
     walk.left.push((PathBuf::from("/"), start.collect()));
     while let Some((folder, states)) = walk.left.pop() {
@@ -171,10 +165,7 @@ impl Walk<'_> {
         let mut closed = states.clone();
         for state in states {
             if matches!(self.part(*state), Some(Part::Deep)) {
-                closed.insert(State {
-                    at: state.at + 1,
-                    ..*state
-                });
+                closed.insert(State { at: state.at + 1, ..*state });
             }
         }
         closed
@@ -192,10 +183,7 @@ impl Walk<'_> {
             match self.part(*state) {
                 Some(Part::Deep) => _ = further.insert(*state),
                 Some(part) if part.matches(name) => {
-                    further.insert(State {
-                        at: state.at + 1,
-                        ..*state
-                    });
+                    further.insert(State { at: state.at + 1, ..*state });
                 }
                 _ => {}
             }
@@ -239,9 +227,7 @@ impl Walk<'_> {
 
     /// Whether some pattern names what it stands for so far without a wildcard.
     fn in_prefix(&self, states: &BTreeSet<State>) -> bool {
-        states
-            .iter()
-            .any(|state| state.at <= self.set.paths[state.pattern].prefix_len())
+        states.iter().any(|state| state.at <= self.set.paths[state.pattern].prefix_len())
     }
 
     fn enter(&mut self, path: PathBuf, mut states: BTreeSet<State>) {

@@ -160,9 +160,7 @@ impl Deadline {
     pub fn after(limit: Duration, stopped: Arc<AtomicBool>) -> Self {
         let now = Instant::now();
         // A limit beyond what the clock can hold is as good as a year.
-        let at = now
-            .checked_add(limit)
-            .unwrap_or(now + Duration::from_secs(31_536_000));
+        let at = now.checked_add(limit).unwrap_or(now + Duration::from_secs(31_536_000));
         Self { at, stopped }
     }
 
