@@ -1,0 +1,6 @@
+//! Has the crate compiled anew when a plugin is added or removed, which the list of modules that
+//! `automod` makes would not notice.
+
+fn main() {
+    println!("cargo::rerun-if-changed=src/plugins");
+}
