@@ -22,6 +22,8 @@ pub mod secret;
 pub mod sink;
 mod spool;
 pub mod suggest;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};

@@ -237,10 +237,10 @@ impl<'r> Coordinator<'r> {
     }
 
     fn look_at_storage(&mut self, stored: io::Result<()>) {
-        if self.spool.is_full() {
+        let error = stored.err().map(|error| error.kind());
+        if self.spool.is_full() || error == Some(ErrorKind::QuotaExceeded) {
             self.full.store(true, Ordering::Relaxed);
-        }
-        if stored.is_err_and(|error| error.kind() != ErrorKind::QuotaExceeded) {
+        } else if error.is_some() {
             self.halt(Stop::Disk);
         }
     }

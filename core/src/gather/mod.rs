@@ -13,6 +13,8 @@ mod ledger;
 mod pack;
 mod permits;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use pack::{EntryMeta, Whole, hexadecimal, withheld};
 pub(crate) use permits::Permits;
