@@ -86,7 +86,7 @@ impl<R: Read> Export<R> {
         entry.clear();
         loop {
             let start = entry.bytes.len();
-            match self.line(&mut entry.bytes, entry_limit(entry.fields.len(), start))? {
+            match self.line(&mut entry.bytes, longest_line(start))? {
                 LineEnd::Eof => return Ok(false),
                 LineEnd::Skipped => self.keep_name_only(entry, start),
                 LineEnd::Whole if entry.bytes.len() == start => {
@@ -195,8 +195,8 @@ impl<R: Read> Export<R> {
     }
 }
 
-/// How long a line may be, in an entry that holds so much: always long enough for its name.
-fn entry_limit(_fields: usize, held: usize) -> usize {
+/// How long a line may be in an entry that holds so much: always long enough for a name.
+fn longest_line(held: usize) -> usize {
     LARGEST_ENTRY.saturating_sub(held).min(LONGEST_VALUE) + LONGEST_NAME
 }
 

@@ -1,6 +1,6 @@
 //! Writes journal entries: a line for people, or a JSON object for programs.
 
-use super::Entry;
+use super::export::Entry;
 use jiff::Timestamp;
 use std::io::Write;
 
@@ -113,7 +113,7 @@ fn json_string(to: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Export;
+    use crate::journal::export::Export;
 
     fn render(renderer: Renderer, export: &[u8]) -> String {
         let mut entry = Entry::default();
@@ -138,10 +138,8 @@ mod tests {
 
     #[test]
     fn further_lines_of_a_message_are_indented() {
-        let line = render(
-            text,
-            b"__REALTIME_TIMESTAMP=0\n_COMM=x\nMESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n\n",
-        );
+        let line =
+            render(text, b"__REALTIME_TIMESTAMP=0\n_COMM=x\nMESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n\n");
         let (first, second) = line.trim_end().split_once('\n').unwrap();
         assert_eq!(first.find('a'), second.find('b'));
     }
@@ -153,10 +151,8 @@ mod tests {
 
     #[test]
     fn json_keeps_every_value_of_every_field() {
-        let line = render(
-            json,
-            b"A=1\nTAG=x\nB\n\x02\0\0\0\0\0\0\0\xff\0\nTAG=\"y\"\nC=\x1b[0m\n\n",
-        );
+        let line =
+            render(json, b"A=1\nTAG=x\nB\n\x02\0\0\0\0\0\0\0\xff\0\nTAG=\"y\"\nC=\x1b[0m\n\n");
         assert_eq!(
             line,
             "{\"A\":\"1\",\"TAG\":[\"x\",\"\\\"y\\\"\"],\"B\":[255,0],\"C\":\"\\u001b[0m\"}\n"
