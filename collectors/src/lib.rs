@@ -4,6 +4,7 @@
 //! names them. They reach the machine only through [`collect_core::host::Host`].
 
 mod facts;
+mod journal;
 
 mod plugins {
     automod::dir!("src/plugins");
