@@ -38,7 +38,7 @@ fn journal() -> Journal {
 fn collected(journal: &Journal, options: &str) -> Bundle {
     let (collect, key) = (Collect::new(), KeyPair::new());
     let body = format!(
-        "[collect.journal]\nuse = \"journald\"\ndirectory = \"{}\"\nbinary = \"keep\"\n{options}\n",
+        "[collect.journal]\nuse = \"journald\"\ndirectory = [\"{}\"]\nbinary = \"keep\"\n{options}\n",
         journal.path().display()
     );
     let profile = collect.write("shop.toml", profile(&key.recipient, &body));
@@ -52,7 +52,7 @@ fn text(bundle: &Bundle) -> String {
     let entries: Vec<_> = bundle
         .entries()
         .into_iter()
-        .filter(|entry| entry.starts_with("journal/"))
+        .filter(|entry| entry.starts_with("journal/") && entry.contains("/journal."))
         .map(|entry| String::from_utf8_lossy(&bundle.read(&entry)).into_owned())
         .collect();
     entries.concat()

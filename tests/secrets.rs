@@ -49,9 +49,9 @@ fn plant_everywhere() -> Scene {
         "[limits]\nmemory = \"16MB\"\n\
          [collect.logs]\nuse = \"files\"\npaths = [\"{root}/logs/*\"]\n\
          [collect.configs]\nuse = \"files\"\npaths = [\"{root}/etc/*\"]\n\
-         [collect.journal-text]\nuse = \"journald\"\ndirectory = \"{journal}\"\nformat = \"text\"\n\
+         [collect.journal-text]\nuse = \"journald\"\ndirectory = [\"{journal}\"]\nformat = \"text\"\n\
          since = \"2026-01-01\"\n\
-         [collect.journal-json]\nuse = \"journald\"\ndirectory = \"{journal}\"\nformat = \"json\"\n\
+         [collect.journal-json]\nuse = \"journald\"\ndirectory = [\"{journal}\"]\nformat = \"json\"\n\
          since = \"2026-01-01\"\n{commands}",
         root = collect.path("").display().to_string().trim_end_matches('/'),
         journal = journal.path().display(),
