@@ -29,10 +29,10 @@ fn the_right_token_delivers() {
     assert_eq!(keys.len(), 1, "{keys:?}");
     let parts: Vec<_> = keys[0].split('/').collect();
     assert_eq!(parts.len(), 6, "reports/PRODUCT/YYYY/MM/DD/NAME: {keys:?}");
-    assert_eq!((parts[0], parts[1]), ("reports", "Shop"));
+    assert_eq!((parts[0], parts[1]), ("reports", "shop"));
     let date = parts[2..5].concat();
     assert!(
-        parts[5].starts_with(&format!("Shop-{date}T")) && parts[5].ends_with(".tar.xz.age"),
+        parts[5].starts_with(&format!("shop-{date}T")) && parts[5].ends_with(".tar.xz.age"),
         "{keys:?}"
     );
 
@@ -88,8 +88,8 @@ fn a_second_upload_of_the_same_key_is_refused() {
     collect.run(Collect::delivering(&profile)).expect(5);
     let kept = collect.bundle();
     let name = kept.file_name().unwrap().to_str().unwrap();
-    let date = name.strip_prefix("Shop-").unwrap();
-    let taken = format!("reports/Shop/{}/{}/{}/{name}", &date[..4], &date[4..6], &date[6..8]);
+    let date = name.strip_prefix("shop-").unwrap();
+    let taken = format!("reports/shop/{}/{}/{}/{name}", &date[..4], &date[4..6], &date[6..8]);
     server.put(&taken, b"somebody else's");
 
     collect.write("upload.token", UPLOAD_TOKEN);
@@ -125,7 +125,7 @@ fn a_server_that_is_busy_twice_and_resets_once_is_survived() {
     let accepted = server.accepted();
     assert_eq!(accepted.len(), 1);
     let upload = &accepted[0];
-    assert!(upload.line.starts_with("PUT /shop-bug-reports/reports/Shop/"), "{}", upload.line);
+    assert!(upload.line.starts_with("PUT /shop-bug-reports/reports/shop/"), "{}", upload.line);
     let header = |name: &str| upload.headers.get(name).map(String::as_str);
     assert_eq!(header("user-agent"), Some(UPLOAD_TOKEN));
     assert_eq!(header("referer"), Some(REFERER));

@@ -58,11 +58,28 @@ fn text(bundle: &Bundle) -> String {
     entries.concat()
 }
 
-/// Journal entries, one JSON object a line.
+/// Journal entries, one JSON object a line, with values as text wherever they are text.
+///
+/// `journalctl` writes a value as numbers as soon as a control character is in it.
 fn entries(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
+    let read = |line| -> Value {
+        let mut entry: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for value in entry.as_object_mut().unwrap().values_mut() {
+            if let Some(text) = as_text(value) {
+                *value = Value::String(text);
+            }
+        }
+        entry
+    };
+    text.lines().map(read).collect()
+}
+
+/// The text whose bytes an array of numbers is, if it is one.
+fn as_text(value: &Value) -> Option<String> {
+    let numbers = value.as_array()?.iter();
+    let bytes = numbers.map(|number| number.as_u64().and_then(|number| number.try_into().ok()));
+    String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
 
 #[track_caller]
