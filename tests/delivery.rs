@@ -2,11 +2,11 @@
 
 use crate::kit::{
     ADMINISTRATOR, Bundle, Collect, Fault, FaultServer, KeyPair, REFERER, Seaweed, UPLOAD_TOKEN,
-    contains, needs, profile,
+    contains, needs, profile, wait_for,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 /// A profile whose upload token stands in `upload.token` beside it.
 fn profile_for(collect: &Collect, key: &KeyPair, sink: &str, token: &str) -> PathBuf {
@@ -108,13 +108,7 @@ fn a_server_that_is_busy_twice_and_resets_once_is_survived() {
     needs!("age-keygen");
     let (collect, key) = (Collect::new(), KeyPair::new());
     let server = FaultServer::start(&[Fault::Busy, Fault::Busy, Fault::Reset]);
-    let sink = format!(
-        "[deliver.bucket]\nuse = \"s3\"\nbucket = \"shop-bug-reports\"\nregion = \"us-east-1\"\n\
-         endpoint = \"{}\"\npath-style = true\nupload-token = {TOKEN_FILE}\n\
-         referer = \"{REFERER}\"\n",
-        server.endpoint()
-    );
-    let profile = profile_for(&collect, &key, &sink, UPLOAD_TOKEN);
+    let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), UPLOAD_TOKEN);
     let mut arguments = Collect::delivering(&profile);
     arguments.push("--json".into());
     let ended = collect.run(arguments).expect(0);
@@ -134,6 +128,47 @@ fn a_server_that_is_busy_twice_and_resets_once_is_survived() {
     let digest = BASE64_STANDARD.encode(Sha256::digest(&upload.body));
     assert_eq!(header("x-amz-checksum-sha256"), Some(&*digest));
     assert!(upload.body.starts_with(b"age-encryption.org/v1\n"));
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_delivers_loses_nothing() {
+    needs!("age-keygen");
+    let (collect, key) = (Collect::new(), KeyPair::new());
+    let server = FaultServer::start(&[Fault::Silent, Fault::Silent]);
+    let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), UPLOAD_TOKEN);
+    let running = collect.start(Collect::delivering(&profile));
+    wait_for("the upload", Duration::from_mins(1), || (server.tries() == 1).then_some(()));
+    running.signal("KILL");
+    running.end();
+    let sealed = fs::read(collect.bundle()).unwrap();
+
+    let running = collect.start(["send"]);
+    wait_for("the next upload", Duration::from_mins(1), || (server.tries() == 2).then_some(()));
+    running.signal("KILL");
+    running.end();
+    assert!(fs::read(collect.bundle()).unwrap() == sealed);
+
+    collect.run(["send"]).expect(0);
+    let accepted = server.accepted();
+    assert_eq!(accepted.len(), 1);
+    assert!(accepted[0].body == sealed, "the sealed bytes");
+}
+
+#[test]
+fn two_processes_that_send_at_once_send_once() {
+    needs!("age-keygen");
+    let (collect, key) = (Collect::new(), KeyPair::new());
+    let server = FaultServer::start(&[Fault::Silent]);
+    let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), UPLOAD_TOKEN);
+    let first = collect.start(Collect::delivering(&profile));
+    wait_for("the upload", Duration::from_mins(1), || (server.tries() == 1).then_some(()));
+    // The first has it in its hands.
+    let second = collect.run(["send"]);
+    assert_eq!(server.tries(), 1, "{}", second.printed());
+    first.signal("KILL");
+    first.end();
+    collect.run(["send"]).expect(0);
+    assert_eq!(server.accepted().len(), 1);
 }
 
 #[test]

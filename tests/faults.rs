@@ -1,6 +1,6 @@
 //! What goes wrong on hosts: a bundle comes out all the same, in time, and says what is missing.
 
-use crate::kit::{Bundle, Collect, KeyPair, example, needs, output, profile};
+use crate::kit::{Bundle, Collect, KeyPair, example, filler, needs, output, profile, skip};
 use std::{
     fs,
     io::Write as _,
@@ -146,22 +146,71 @@ fn what_is_not_there_is_absent_and_no_fault() {
 }
 
 #[test]
-fn a_disk_without_room_for_the_bundle_leaves_one_message_and_no_debris() {
+fn a_full_disk_leaves_a_smaller_bundle_or_one_message_and_no_debris() {
+    needs!("age-keygen", "unshare", "mount");
+    let (mut collect, key) = (Collect::new(), KeyPair::new());
+    let log = collect.write("shop.log", filler(24 << 20));
+    let body = format!("[collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n", log.display());
+    let profile = collect.write("shop.toml", profile(&key.recipient, &body));
+    let (out, listing) = (collect.out(), collect.path("listing"));
+    collect.through(&format!(
+        "exec unshare --user --map-root-user --mount sh -c '\n\
+         mount -t tmpfs -o size=1m tmpfs {out} || exit 99\n\
+         PROGRAM \"$@\"; code=$?; ls -A {out} > {listing}; exit $code' sh \"$@\"",
+        out = out.display(),
+        listing = listing.display()
+    ));
+    let ended = collect.gather(&profile);
+    let Ok(left) = fs::read_to_string(&listing) else {
+        skip(&format!("no file system can be mounted here: {}", ended.stderr));
+        return;
+    };
+    let left: Vec<_> = left.lines().collect();
+    assert!(ended.stderr.contains("space"), "{}", ended.stderr);
+    match ended.code {
+        Some(3) => assert!(left.len() == 1 && left[0].ends_with(".tar.xz.age"), "{left:?}"),
+        Some(0 | 70 | 101) | None => panic!("{:?}: {}", ended.code, ended.stderr),
+        Some(_) => assert!(left.is_empty(), "{left:?}"),
+    }
+}
+
+#[test]
+fn an_output_folder_that_takes_nothing_is_said_in_one_message() {
     needs!("age-keygen");
     let (collect, key) = (Collect::new(), KeyPair::new());
-    let body = "[collect.os]\nuse = \"os\"\n";
-    let profile = collect.write("shop.toml", profile(&key.recipient, body));
+    let profile =
+        collect.write("shop.toml", profile(&key.recipient, "[collect.os]\nuse = \"os\"\n"));
     let mut arguments = collect.gathering(&profile);
     let at = arguments.iter().position(|argument| *argument == collect.out()).unwrap();
     // Nothing can be created there, not even by root.
     arguments[at] = "/proc/self".into();
     let ended = collect.run(arguments);
     assert!(
-        ended.code.is_some_and(|code| ![0, 3, 70].contains(&code)),
+        ended.code.is_some_and(|code| ![0, 3, 70, 101].contains(&code)),
         "{:?}: {}",
         ended.code,
         ended.printed()
     );
     assert!(ended.stderr.contains("/proc/self"), "{}", ended.stderr);
     assert!(collect.bundles().is_empty());
+}
+
+#[test]
+fn a_size_limit_is_kept_and_said() {
+    needs!("age", "age-keygen", "tar", "xz");
+    let (collect, key) = (Collect::new(), KeyPair::new());
+    let log = collect.write("shop.log", filler(24 << 20));
+    let body = format!(
+        "[limits]\nsize = \"1MB\"\n[collect.os]\nuse = \"os\"\n\
+         [collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n",
+        log.display()
+    );
+    let profile = collect.write("shop.toml", profile(&key.recipient, &body));
+    collect.gather(&profile).expect(3);
+    let size = fs::metadata(collect.bundle()).unwrap().len();
+    assert!(size <= 1_000_000, "{size} bytes");
+    let bundle = Bundle::open(&collect.bundle(), &key.file());
+    assert_eq!(bundle.manifest["stopped"], "size");
+    assert_eq!(bundle.status("os"), "complete");
+    assert_eq!(bundle.status("logs"), "truncated");
 }

@@ -4,6 +4,7 @@ use super::{descendants_with, run_tag, wait_for};
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -55,6 +56,14 @@ impl Collect {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
         Self { folder, program: program.into(), tag: run_tag(), env: Vec::new() }
+    }
+
+    /// Runs the program through a shell script, in which `PROGRAM "$@"` stands for it.
+    pub(crate) fn through(&mut self, script: &str) {
+        let script = script.replace("PROGRAM", &self.program.display().to_string());
+        let wrapper = self.write("wrapper", format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+        self.program = wrapper;
     }
 
     /// Sets an environment variable for the runs to come.

@@ -3,6 +3,7 @@
 //!
 //! It speaks plain HTTP, which the S3 sink allows to loopback only.
 
+use super::REFERER;
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -21,6 +22,8 @@ pub(crate) enum Fault {
     Busy,
     /// The connection is reset in the middle of the body.
     Reset,
+    /// The body is taken, and no answer ever comes.
+    Silent,
 }
 
 /// What reached the server.
@@ -39,6 +42,8 @@ struct State {
     faults: Vec<Fault>,
     tries: usize,
     accepted: Vec<Request>,
+    /// Connections that are never answered.
+    silent: Vec<TcpStream>,
 }
 
 /// The server; stopped when dropped.
@@ -72,9 +77,14 @@ impl FaultServer {
         Self { port, state, stop, thread: Some(thread) }
     }
 
-    /// Its address.
-    pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    /// The `[deliver.bucket]` of a profile for this server.
+    pub(crate) fn sink(&self, token: &str) -> String {
+        format!(
+            "[deliver.bucket]\nuse = \"s3\"\nbucket = \"shop-bug-reports\"\n\
+             region = \"us-east-1\"\nendpoint = \"http://127.0.0.1:{}\"\npath-style = true\n\
+             upload-token = {token}\nreferer = \"{REFERER}\"\n",
+            self.port
+        )
     }
 
     /// How many requests came, with those that failed.
@@ -125,6 +135,10 @@ fn serve(connection: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         return Ok(());
     }
     (&connection).take(length).read_to_end(&mut request.body)?;
+    if fault == Some(Fault::Silent) {
+        state.lock().unwrap().silent.push(connection);
+        return Ok(());
+    }
     let answer = if fault == Some(Fault::Busy) {
         "503 Service Unavailable"
     } else {

@@ -55,19 +55,21 @@ pub(crate) fn lacks(programs: &[&str]) -> bool {
     if missing.is_empty() {
         return false;
     }
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
     let missing = missing.join(", ");
     assert!(
         std::env::var_os("COLLECT_TESTS").is_none_or(|tests| tests != "all"),
         "not installed: {missing}"
     );
-    // Not `eprintln!`, which the test harness would swallow.
-    _ = writeln!(
-        std::io::stderr(),
-        "skipped: {test}: not installed: {missing} (`tests/run` installs it)"
-    );
+    skip(&format!("not installed: {missing} (`tests/run` installs it)"));
     true
+}
+
+/// Says that this test does nothing, and why.
+pub(crate) fn skip(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Not `eprintln!`, which the test harness would swallow.
+    _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
 }
 
 /// The path of a program that is installed.
