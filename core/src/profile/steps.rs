@@ -2,7 +2,7 @@
 
 use super::{
     ConfiguredSink, Step, StepOptions,
-    check::{Checker, ID_HELP, Verify, is_id},
+    check::{Checker, ID_HELP, SinkSecret, Verify, is_id},
     options::{Built, Options, option_names, schema_by, schema_of},
     source::{Finding, Span},
     suggest,
@@ -128,18 +128,27 @@ impl Checker<'_> {
         rules
     }
 
-    /// The sinks that are switched on.
-    pub(super) fn sinks(&mut self, section: Option<Spanned<DeValue<'_>>>) -> Vec<ConfiguredSink> {
+    /// The sinks that are switched on, and the secrets of all, also of those that are not: they
+    /// stand in the profile.
+    pub(super) fn sinks(
+        &mut self,
+        section: Option<Spanned<DeValue<'_>>>,
+    ) -> (Vec<ConfiguredSink>, Vec<SinkSecret>) {
         let kind = Kind::new("deliver", "sink", &self.plugins.sinks, Vec::new());
-        let mut sinks = Vec::new();
+        let (mut sinks, mut secrets) = (Vec::new(), Vec::new());
         for sink in self.configured(&kind, section) {
             self.invalid(&sink, sink.built.value.check());
+            secrets.extend(sink.built.value.secrets().into_iter().map(|source| SinkSecret {
+                sink: sink.id.clone(),
+                span: sink.options.span.clone(),
+                source,
+            }));
             if sink.enabled {
                 let (id, plugin, sink) = (sink.id, sink.name, sink.built.value);
                 sinks.push(ConfiguredSink { id, plugin, sink });
             }
         }
-        sinks
+        (sinks, secrets)
     }
 
     /// Builds the plugins of a section, in the order of the files.

@@ -234,3 +234,38 @@ fn a_mutilated_profile_is_answered_with_problems() {
     }
     assert!(wrong > 100, "{wrong}");
 }
+
+#[test]
+fn the_secrets_of_sinks_are_kept_out_of_bundles_wherever_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("upload.token", "made-up-in-a-file\n");
+    let tokens = [
+        "'made-up-literal'",
+        "{ file = 'upload.token' }",
+        "{ env = 'TOKEN' }",
+        "{ file = 'none' }",
+    ];
+    let sinks = tokens.iter().enumerate().map(|(number, token)| {
+        format!("[deliver.s{number}]\nuse = 's3'\nbucket = 'b'\nupload-token = {token}\n")
+    });
+    let sinks: String = sinks.collect();
+    write("p.toml", &format!("product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n{sinks}"));
+    let path = folder.path().join("p.toml");
+    let env = |name: &str| (name == "TOKEN").then(|| "made-up-in-env".to_owned());
+    let profile = load(path.to_str().unwrap(), &Library::new(Vec::new()), &plugins(), &env)
+        .unwrap_or_else(|error| panic!("{}", error.render(false)));
+    assert_eq!(profile.sinks.len(), 4);
+    let text = profile.redaction.text("a made-up-literal b made-up-in-a-file c made-up-in-env d");
+    assert_eq!(text, "a [redacted:deliver.s0] b [redacted:deliver.s1] c [redacted:deliver.s2] d");
+}
+
+#[test]
+fn a_secret_too_short_to_be_found_is_refused_without_being_shown() {
+    let error = wrong(&format!(
+        "product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n[deliver.b]\nuse = 's3'\n\
+         bucket = 'b'\nupload-token = 'q7'\n"
+    ));
+    assert_eq!(error.problems()[0].line, Some(4));
+    assert!(!error.render(false).contains("q7"));
+}
