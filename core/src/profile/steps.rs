@@ -254,7 +254,7 @@ impl Checker<'_> {
         let other = suggest::did_you_mean(id, others);
         let finding = if enabled {
             let message = format!("`[{section}.{id}]` does not say which {word} it uses");
-            let help = format!("add `use = \"…\"`: there are {}", suggest::list(kind.names()));
+            let help = format!("add `use = \"…\"`: {}", suggest::there_are(kind.names()));
             Finding::new(span.clone(), message).label("needs `use`").help(other.unwrap_or(help))
         } else {
             let message = format!("there is no `[{section}.{id}]` to switch off");
@@ -276,7 +276,7 @@ impl Checker<'_> {
         let plugin = kind.plugins.iter().find(|plugin| plugin.name == name).copied();
         if plugin.is_none() {
             let help = suggest::did_you_mean(name, kind.names())
-                .unwrap_or_else(|| format!("there are {}", suggest::list(kind.names())));
+                .unwrap_or_else(|| suggest::there_are(kind.names()));
             let message = format!("there is no {} named `{name}`", kind.word);
             let label = format!("not a {}", kind.word);
             self.findings.push(Finding::new(wanted.span(), message).label(label).help(help));

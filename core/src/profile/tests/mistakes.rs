@@ -220,7 +220,7 @@ fn a_number_where_a_size_belongs_is_answered_with_an_example() {
 #[test]
 fn a_mutilated_profile_is_answered_with_problems() {
     let text = template("komand").replace("recipients = []", "recipients = ['age1ä']");
-    let places = || text.char_indices().map(|(place, _)| place).step_by(5);
+    let places = || text.char_indices().map(|(place, _)| place).step_by(13);
     let cut = places().map(|place| text[..place].to_owned());
     let stained = places().flat_map(|place| {
         let stains = ["\"", "'", "[", "]", "=", "{", "\n", "ä"];
@@ -232,7 +232,7 @@ fn a_mutilated_profile_is_answered_with_problems() {
             wrong += usize::from(!error.render(true).is_empty());
         }
     }
-    assert!(wrong > 100, "{wrong}");
+    assert!(wrong > 50, "{wrong}");
 }
 
 #[test]
