@@ -6,10 +6,14 @@
 
 pub mod bundle;
 pub mod collector;
+pub mod deliver;
+pub mod draft;
 pub mod event;
 pub mod files;
 pub mod gather;
 pub mod host;
+pub mod identity;
+pub mod outbox;
 pub mod output;
 pub mod plan;
 pub mod plugin;
