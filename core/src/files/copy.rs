@@ -447,7 +447,8 @@ mod tests {
     }
 
     fn lines(count: usize) -> String {
-        (0..count).map(|n| format!("line {n:07} of the log\n")).collect()
+        let lines: Vec<_> = (0..count).map(|n| format!("line {n:07} of the log\n")).collect();
+        lines.concat()
     }
 
     #[test]
