@@ -65,6 +65,15 @@ impl Collector for Files {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use collect_core::testkit::{FakeHost, Trial};
+
+    #[test]
+    fn files_are_copied_to_their_own_paths() {
+        let files = Files { paths: vec!["/var/log/app/*.log".into()], exclude: vec![] };
+        let host = FakeHost::new().file("/var/log/app/a.log", "a").file("/var/log/app/b", "b");
+        let collected = Trial::of(files).on(host);
+        assert_eq!(collected.paths(), ["test/var/log/app/a.log"]);
+    }
 
     #[test]
     fn every_wrong_path_is_named_with_its_option() {
