@@ -37,7 +37,8 @@ fn assert_partial_bundle_after(signal: &str) {
     running.signal(signal);
     let ended = running.end().expect(130);
     collect.assert_nothing_runs();
-    assert!(ended.stderr.contains(".tar.xz.age"), "{}", ended.stderr);
+    let printed = ended.printed();
+    assert!(printed.contains(".tar.xz.age"), "{printed}");
 
     let bundle = Bundle::open(&collect.bundle(), &key.file());
     assert_eq!(bundle.manifest["complete"], false);
