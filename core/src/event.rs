@@ -6,11 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 /// Something that happened in a run. `--json` prints one a line.
 #[derive(Clone, Debug, Serialize)]
-#[serde(
-    tag = "event",
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case"
-)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
     /// Gathering begins.
@@ -35,12 +31,6 @@ pub enum Event {
         status: Status,
         /// How long it took.
         duration: Duration,
-        /// How many entries it wrote.
-        entries: u64,
-        /// Their bytes, after redaction.
-        bytes: u64,
-        /// How many redactions were made in them.
-        redactions: u64,
     },
     /// How far gathering is; at most some ten times a second.
     Gathering {

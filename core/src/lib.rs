@@ -6,17 +6,32 @@
 
 pub mod bundle;
 pub mod collector;
+pub mod deliver;
+pub mod draft;
 pub mod event;
+pub mod files;
+pub mod gather;
 pub mod host;
+pub mod identity;
+pub mod outbox;
 pub mod output;
+pub mod plan;
 pub mod plugin;
 pub mod profile;
+pub mod recipient;
 pub mod redact;
+pub mod report;
+pub mod seal;
 pub mod secret;
 pub mod sink;
+mod spool;
+pub mod suggest;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
+pub use files::FileSet;
 pub use output::{EntryWriter, Window};
 pub use plugin::{Plugin, Registry};
 pub use profile::Profile;

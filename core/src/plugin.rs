@@ -26,11 +26,7 @@ impl<T: ?Sized> Plugin<T> {
         build: BuildFn<T>,
         schema: fn(&mut SchemaGenerator) -> Schema,
     ) -> Self {
-        Self {
-            name,
-            build,
-            schema,
-        }
+        Self { name, build, schema }
     }
 
     /// Builds the plugin from its options, naming those that it does not know to `unknown`.
@@ -63,11 +59,7 @@ impl<T: ?Sized> Registry<T> {
         let mut by_name = BTreeMap::new();
         for plugin in plugins {
             let previous = by_name.insert(plugin.name, plugin);
-            assert!(
-                previous.is_none(),
-                "two plugins are named `{}`",
-                plugin.name
-            );
+            assert!(previous.is_none(), "two plugins are named `{}`", plugin.name);
         }
         Self(by_name)
     }

@@ -128,24 +128,15 @@ impl SecretSource {
             Self::File(path) => {
                 let path = base.join(path);
                 let text = std::fs::read_to_string(&path).map(Zeroizing::new);
-                let text = text.map_err(|source| SecretError::File {
-                    path: path.clone(),
-                    source,
-                })?;
+                let text =
+                    text.map_err(|source| SecretError::File { path: path.clone(), source })?;
                 (Secret::new(text.trim()), format!("`{}`", path.display()))
             }
             Self::Env(name) => {
                 let value = env(name).ok_or_else(|| SecretError::Env(name.clone()))?;
-                (
-                    Secret::new(value.trim()),
-                    format!("the environment variable `{name}`"),
-                )
+                (Secret::new(value.trim()), format!("the environment variable `{name}`"))
             }
         };
-        if value.reveal().is_empty() {
-            Err(SecretError::Empty(origin))
-        } else {
-            Ok(value)
-        }
+        if value.reveal().is_empty() { Err(SecretError::Empty(origin)) } else { Ok(value) }
     }
 }

@@ -35,10 +35,7 @@ impl Sealed {
     ///
     /// Never: a sealed bundle has a name in ASCII.
     pub fn name(&self) -> &str {
-        self.path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default()
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
     /// Its length in bytes.
@@ -106,12 +103,10 @@ pub struct DeliveryContext<'a> {
 impl DeliveryContext<'_> {
     /// The value of a secret, without the white space around it.
     pub fn secret(&self, source: &SecretSource) -> Result<Secret, DeliveryError> {
-        source
-            .resolve(self.base, self.env)
-            .map_err(|error| DeliveryError::Refused {
-                reason: error.to_string(),
-                help: Some("put the secret there, then `collect send` goes on".into()),
-            })
+        source.resolve(self.base, self.env).map_err(|error| DeliveryError::Refused {
+            reason: error.to_string(),
+            help: Some("put the secret there, then `collect send` goes on".into()),
+        })
     }
 }
 

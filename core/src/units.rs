@@ -36,9 +36,8 @@ impl FromStr for Length {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no length of time; write it like `90s`, `5m` or `24h`");
         let span: Span = text.trim().parse().map_err(|_| wrong())?;
-        let length = span
-            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-            .map_err(|_| wrong())?;
+        let length =
+            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
         Duration::try_from(length).map(Self).map_err(|_| wrong())
     }
 }
@@ -74,9 +73,9 @@ impl TimePoint {
     pub fn resolve(&self, now: Timestamp, zone: &TimeZone) -> Timestamp {
         let zoned: Zoned = now.to_zoned(zone.clone());
         match self {
-            Self::Ago(span) => zoned
-                .checked_sub(span.0)
-                .map_or(Timestamp::MIN, |at| at.timestamp()),
+            Self::Ago(span) => {
+                zoned.checked_sub(span.0).map_or(Timestamp::MIN, |at| at.timestamp())
+            }
             Self::Local(at) => at.to_zoned(zone.clone()).map_or(now, |at| at.timestamp()),
             Self::At(at) => *at,
             Self::Midnight(days) => zoned
@@ -108,11 +107,7 @@ impl FromStr for TimePoint {
             return Ok(Self::Local(at));
         }
         let age = plain.strip_prefix('-').unwrap_or(plain);
-        if let Ok(span) = age
-            .strip_suffix("ago")
-            .unwrap_or(age)
-            .trim()
-            .parse::<Span>()
+        if let Ok(span) = age.strip_suffix("ago").unwrap_or(age).trim().parse::<Span>()
             && !span.is_negative()
         {
             return Ok(Self::Ago(Span2(span)));
@@ -167,23 +162,13 @@ mod tests {
     fn points_in_time_are_meant_from_the_run_and_its_time_zone() {
         let now: Timestamp = "2026-11-23T10:42:00Z".parse().unwrap();
         let zone = TimeZone::fixed(jiff::tz::offset(1));
-        let at = |text: &str| {
-            text.parse::<TimePoint>()
-                .unwrap()
-                .resolve(now, &zone)
-                .to_string()
-        };
+        let at = |text: &str| text.parse::<TimePoint>().unwrap().resolve(now, &zone).to_string();
         assert_eq!(at("24h"), "2026-11-22T10:42:00Z");
         assert_eq!(at("3 days ago"), "2026-11-20T10:42:00Z");
         assert_eq!(at("2026-11-23 10:42"), "2026-11-23T09:42:00Z");
         assert_eq!(at("2026-11-23"), "2026-11-22T23:00:00Z");
         assert_eq!(at("yesterday"), "2026-11-21T23:00:00Z");
         assert_eq!(at("2026-11-23T10:42:00+02:00"), "2026-11-23T08:42:00Z");
-        assert!(
-            "someday"
-                .parse::<TimePoint>()
-                .unwrap_err()
-                .contains("`24h`")
-        );
+        assert!("someday".parse::<TimePoint>().unwrap_err().contains("`24h`"));
     }
 }

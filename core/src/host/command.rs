@@ -19,10 +19,7 @@ pub struct CommandLine {
 impl CommandLine {
     /// A command of these words.
     pub fn new<I: IntoIterator<Item: Into<String>>>(argv: I) -> Self {
-        Self {
-            argv: argv.into_iter().map(Into::into).collect(),
-            ..Self::default()
-        }
+        Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 }
 

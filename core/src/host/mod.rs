@@ -2,7 +2,11 @@
 //! be bypassed.
 
 mod command;
+mod family;
+mod file;
+mod kernel_log;
 mod machine;
+mod process;
 
 pub use command::{CommandLine, Exit, Process};
 pub use machine::Machine;
@@ -160,9 +164,7 @@ impl Deadline {
     pub fn after(limit: Duration, stopped: Arc<AtomicBool>) -> Self {
         let now = Instant::now();
         // A limit beyond what the clock can hold is as good as a year.
-        let at = now
-            .checked_add(limit)
-            .unwrap_or(now + Duration::from_secs(31_536_000));
+        let at = now.checked_add(limit).unwrap_or(now + Duration::from_hours(365 * 24));
         Self { at, stopped }
     }
 

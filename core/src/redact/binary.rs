@@ -18,10 +18,7 @@ pub fn looks_binary(head: &[u8]) -> bool {
 /// Whether NULs only separate or end texts. Padding is allowed at the end, where a program that
 /// has rewritten its title leaves it; in the middle it is a sign of records of fixed size.
 fn is_separated_text(head: &[u8]) -> bool {
-    let used = head
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1);
+    let used = head.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     let texts: Vec<&[u8]> = head[..used].split(|&byte| byte == 0).collect();
     let count = |len| texts.iter().filter(|text| text.len() == len).count();
     // UTF-16 without a mark has a NUL after every ASCII character.
@@ -31,8 +28,7 @@ fn is_separated_text(head: &[u8]) -> bool {
 }
 
 fn is_printable(text: &[u8]) -> bool {
-    text.iter()
-        .all(|&byte| byte >= 0x20 && byte != 0x7f || b"\t\n\r\x1b".contains(&byte))
+    text.iter().all(|&byte| byte >= 0x20 && byte != 0x7f || b"\t\n\r\x1b".contains(&byte))
 }
 
 #[cfg(test)]
@@ -53,9 +49,7 @@ mod tests {
         assert!(looks_binary(b"\x7fELF\x02\x01\x01\0\0\0"));
         assert!(looks_binary(b"\xff\xfea\0b\0c\0"));
         assert!(looks_binary(b"p\0a\0s\0s\0w\0o\0r\0d\0"));
-        assert!(looks_binary(
-            b"name.txt\0\0\0\0\0\0\0\0\0\0000000644\x000001750\0"
-        ));
+        assert!(looks_binary(b"name.txt\0\0\0\0\0\0\0\0\0\0000000644\x000001750\0"));
         assert!(looks_binary(b"\0\0\0\0"));
     }
 }

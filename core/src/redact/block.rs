@@ -94,11 +94,7 @@ struct Marker {
 impl Walk<'_, '_> {
     /// Takes one line. `marked` says whether it may hold a marker.
     pub(super) fn line(&mut self, line: Range<usize>, marked: bool) {
-        let markers = if marked {
-            self.markers(&line)
-        } else {
-            Vec::new()
-        };
+        let markers = if marked { self.markers(&line) } else { Vec::new() };
         if markers.is_empty() {
             if let State::Open(open) = &self.state {
                 let open = open.clone();
@@ -150,11 +146,7 @@ impl Walk<'_, '_> {
                 let prefix = &self.text[from..marker.at.start];
                 self.state = State::Open(Open {
                     rule: marker.rule,
-                    prefix: if from == line.start {
-                        prefix.into()
-                    } else {
-                        Arc::default()
-                    },
+                    prefix: if from == line.start { prefix.into() } else { Arc::default() },
                     body: false,
                     strangers: 0,
                 });
@@ -253,12 +245,7 @@ impl Walk<'_, '_> {
     }
 
     fn put(&mut self, at: Range<usize>, put: Put) {
-        self.spans.push(Span {
-            from: at.start,
-            start: at.start,
-            end: at.end,
-            put,
-        });
+        self.spans.push(Span { from: at.start, start: at.start, end: at.end, put });
     }
 }
 
@@ -288,9 +275,7 @@ fn body(content: &[u8], last: bool) -> Option<usize> {
     let ends = content[run..]
         .first()
         .is_none_or(|byte| byte.is_ascii_whitespace() || b"\\\"'<,;)".contains(byte));
-    let closes = content[run..]
-        .first()
-        .is_none_or(|byte| !byte.is_ascii_whitespace())
+    let closes = content[run..].first().is_none_or(|byte| !byte.is_ascii_whitespace())
         || is_blank(&content[run..]);
     let full = run >= FULL && ends;
     (full || last && run > 0 && ends && closes).then_some(len.max(run))
@@ -351,10 +336,7 @@ fn body_backward(text: &[u8]) -> usize {
         .iter()
         .rposition(|&byte| !is_base64(byte) && !b"\\ \r\t%".contains(&byte))
         .map_or(0, |other| other + 1);
-    let indent = text[start..]
-        .iter()
-        .take_while(|b| b.is_ascii_whitespace())
-        .count();
+    let indent = text[start..].iter().take_while(|b| b.is_ascii_whitespace()).count();
     let body = &text[start + indent..];
     if has_base64(body, SUSPECT) || !body.iter().any(u8::is_ascii_whitespace) {
         start + indent

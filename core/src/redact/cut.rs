@@ -136,10 +136,7 @@ impl Cutter {
         }
         let piece = self.cut(false)?;
         // What is left was looked at in vain; doing that for every byte more would take for ever.
-        self.enough = self
-            .sizes
-            .smallest_piece
-            .max(self.held.len() + self.sizes.overlap);
+        self.enough = self.sizes.smallest_piece.max(self.held.len() + self.sizes.overlap);
         Ok(piece)
     }
 
@@ -218,10 +215,7 @@ impl Cutter {
                 }
                 let line = around(lines, at);
                 looked = line.end;
-                if blocks
-                    .iter()
-                    .any(|(_, block)| block.begins(&lines[line.clone()]))
-                {
+                if blocks.iter().any(|(_, block)| block.begins(&lines[line.clone()])) {
                     last = Some(line.start);
                 }
             }
@@ -231,11 +225,7 @@ impl Cutter {
         let mut walk = Walk {
             blocks: &blocks,
             text: lines,
-            state: if begin.is_some() {
-                State::Closed
-            } else {
-                self.state.clone()
-            },
+            state: if begin.is_some() { State::Closed } else { self.state.clone() },
             spans: Vec::new(),
         };
         let mut at = begin.unwrap_or(0);
@@ -244,10 +234,7 @@ impl Cutter {
             let line = around(lines, at);
             at = past(lines, line.end);
             let text = &lines[line.clone()];
-            let marked = self
-                .markers
-                .iter()
-                .any(|marker| marker.find(text).is_some());
+            let marked = self.markers.iter().any(|marker| marker.find(text).is_some());
             walk.line(line, marked);
             first = false;
         }
@@ -257,25 +244,13 @@ impl Cutter {
     /// A long line within a block is taken for a part of it, up to the end of its first word.
     fn begin_long(&mut self) -> LongLine {
         let within = std::mem::take(&mut self.state) != State::Closed;
-        let whole = Span {
-            from: 0,
-            start: 0,
-            end: 0,
-            put: Put::Nothing,
-        };
-        LongLine {
-            spans: if within { vec![whole] } else { Vec::new() },
-            open: within,
-        }
+        let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing };
+        LongLine { spans: if within { vec![whole] } else { Vec::new() }, open: within }
     }
 
     /// Redacts the windows of a long line that are here; says whether the line is over.
     fn windows(&mut self, last: bool, parts: &mut Vec<Part>) -> Result<bool, ScrubError> {
-        let Sizes {
-            window: step,
-            overlap,
-            ..
-        } = self.sizes;
+        let Sizes { window: step, overlap, .. } = self.sizes;
         let mut done = Scrubbed::default();
         let mut start = 0;
         let over = loop {
@@ -293,8 +268,7 @@ impl Cutter {
             done.append(scrubbed);
             start += len;
             if end {
-                done.bytes
-                    .extend_from_slice(&self.held[start..past(&self.held, start)]);
+                done.bytes.extend_from_slice(&self.held[start..past(&self.held, start)]);
                 start = past(&self.held, start);
                 break true;
             }
@@ -340,18 +314,11 @@ fn window_of(
             from: 0,
             start: span.start.saturating_sub(len),
             end: span.end - len,
-            put: if span.start < len {
-                Put::Nothing
-            } else {
-                span.put
-            },
+            put: if span.start < len { Put::Nothing } else { span.put },
         })
         .collect();
     let scrubbed = redaction.0.replace(window, spans, len);
-    let line = LongLine {
-        spans: carried,
-        open: line.open,
-    };
+    let line = LongLine { spans: carried, open: line.open };
     Ok((scrubbed, line))
 }
 

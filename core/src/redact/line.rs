@@ -22,9 +22,7 @@ pub(super) fn is_blank(text: &[u8]) -> bool {
 
 /// How long the base64 at the start of the text is.
 pub(super) fn base64_run(text: &[u8]) -> usize {
-    text.iter()
-        .position(|&byte| !is_base64(byte))
-        .unwrap_or(text.len())
+    text.iter().position(|&byte| !is_base64(byte)).unwrap_or(text.len())
 }
 
 /// Whether the byte may stand in base64.
@@ -41,11 +39,7 @@ pub(super) fn has_base64(line: &[u8], len: usize) -> bool {
             at += len;
             continue;
         }
-        let before = line[..at]
-            .iter()
-            .rev()
-            .take_while(|&&b| is_base64(b))
-            .count();
+        let before = line[..at].iter().rev().take_while(|&&b| is_base64(b)).count();
         let after = base64_run(&line[at..]);
         if before + after >= len {
             return true;

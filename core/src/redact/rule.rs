@@ -43,10 +43,7 @@ pub struct Found {
 
 impl From<Range<usize>> for Found {
     fn from(value: Range<usize>) -> Self {
-        Self {
-            value,
-            quote: false,
-        }
+        Self { value, quote: false }
     }
 }
 
@@ -72,16 +69,8 @@ impl Rule {
         let regex = regex(&id, pattern)?;
         let named = |name| regex.capture_names().position(|group| group == Some(name));
         let (group, bare) = (named("secret").unwrap_or(0), named("bare"));
-        let anchors = anchors
-            .into_iter()
-            .map(|anchor| anchor.as_ref().to_vec())
-            .collect();
-        let kind = Kind::Pattern(Pattern {
-            regex,
-            group,
-            bare,
-            valid: None,
-        });
+        let anchors = anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
+        let kind = Kind::Pattern(Pattern { regex, group, bare, valid: None });
         Self { id, anchors, kind }.checked()
     }
 
@@ -90,10 +79,7 @@ impl Rule {
         if let Kind::Pattern(pattern) = &mut self.kind {
             if group >= pattern.regex.captures_len() {
                 let reason = format!("its expression has no group {group}");
-                return Err(RuleError::Unusable {
-                    rule: self.id,
-                    reason,
-                });
+                return Err(RuleError::Unusable { rule: self.id, reason });
             }
             pattern.group = group;
         }
@@ -120,10 +106,8 @@ impl Rule {
         find: impl Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
         let id = id.into();
-        let anchors: Vec<Vec<u8>> = anchors
-            .into_iter()
-            .map(|anchor| anchor.as_ref().to_vec())
-            .collect();
+        let anchors: Vec<Vec<u8>> =
+            anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
         if anchors.is_empty() {
             return Err(unusable(&id, "it has no anchor"));
         }
@@ -137,10 +121,7 @@ impl Rule {
         let id = id.into();
         let anchors = literal::forms(secret);
         if anchors.is_empty() {
-            return Err(unusable(
-                &id,
-                "the secret is too short, or spans several lines",
-            ));
+            return Err(unusable(&id, "the secret is too short, or spans several lines"));
         }
         let kind = Kind::Literal;
         Self { id, anchors, kind }.checked()
@@ -196,20 +177,15 @@ impl Rule {
 }
 
 fn unusable(rule: &str, reason: &str) -> RuleError {
-    RuleError::Unusable {
-        rule: rule.to_owned(),
-        reason: reason.to_owned(),
-    }
+    RuleError::Unusable { rule: rule.to_owned(), reason: reason.to_owned() }
 }
 
 fn regex(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(PATTERN_SIZE)
-        .build()
-        .map_err(|error| RuleError::Pattern {
+    RegexBuilder::new(pattern).unicode(false).size_limit(PATTERN_SIZE).build().map_err(|error| {
+        RuleError::Pattern {
             rule: rule.to_owned(),
             pattern: pattern.to_owned(),
             reason: error.to_string(),
-        })
+        }
+    })
 }

@@ -73,17 +73,8 @@ impl Redaction {
             }
         }
         let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
-        let anchors = if anchors.is_empty() {
-            None
-        } else {
-            Some(automaton(&anchors)?)
-        };
-        Ok(Self(Arc::new(Compiled {
-            rules,
-            anchors,
-            targets,
-            everywhere,
-        })))
+        let anchors = if anchors.is_empty() { None } else { Some(automaton(&anchors)?) };
+        Ok(Self(Arc::new(Compiled { rules, anchors, targets, everywhere })))
     }
 
     /// Starts on a stream.
@@ -100,10 +91,8 @@ impl Redaction {
     ///
     /// Text in which a rule fails is replaced as a whole.
     pub fn text(&self, text: &str) -> String {
-        self.whole(text.as_bytes().to_vec()).map_or_else(
-            |_| WITHHELD.to_owned(),
-            |scrubbed| into_text(scrubbed.bytes),
-        )
+        self.whole(text.as_bytes().to_vec())
+            .map_or_else(|_| WITHHELD.to_owned(), |scrubbed| into_text(scrubbed.bytes))
     }
 
     /// Redacts a text that is held as a whole.
@@ -130,10 +119,7 @@ fn automaton(anchors: &[Vec<u8>]) -> Result<AhoCorasick, RuleError> {
         // Twice as fast as the others; a few hundred anchors take less than a megabyte.
         .kind(Some(AhoCorasickKind::DFA))
         .build(anchors)
-        .map_err(|error| RuleError::Unusable {
-            rule: "all".into(),
-            reason: error.to_string(),
-        })
+        .map_err(|error| RuleError::Unusable { rule: "all".into(), reason: error.to_string() })
 }
 
 impl Compiled {
@@ -186,9 +172,7 @@ impl Compiled {
             scan.blocks(state);
             merged(scan.spans)
         });
-        catch_unwind(scan).map_err(|_| ScrubError {
-            rule: self.rules[running.get()].id.clone(),
-        })
+        catch_unwind(scan).map_err(|_| ScrubError { rule: self.rules[running.get()].id.clone() })
     }
 
     /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
@@ -282,20 +266,12 @@ impl Scan<'_, '_> {
                 };
                 let value = line.start + found.value.start..line.start + found.value.end;
                 self.done[rule] = value.end;
-                let put = if found.quote {
-                    Put::Quoted(rule)
-                } else {
-                    Put::Token(rule)
-                };
+                let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
                 self.put(at.start, value, put);
             }
             Kind::Literal => {
                 let exact = &self.text[at.clone()];
-                if self.compiled.rules[rule]
-                    .anchors
-                    .iter()
-                    .any(|form| form == exact)
-                {
+                if self.compiled.rules[rule].anchors.iter().any(|form| form == exact) {
                     self.put(at.start, at, Put::Token(rule));
                 }
             }
@@ -327,11 +303,7 @@ impl Scan<'_, '_> {
             };
             let mut start = 0;
             while start < self.text.len() {
-                let line = if self.window {
-                    0..self.text.len()
-                } else {
-                    around(self.text, start)
-                };
+                let line = if self.window { 0..self.text.len() } else { around(self.text, start) };
                 start = line.end + 1;
                 self.pattern(rule, pattern, line);
             }
@@ -342,27 +314,15 @@ impl Scan<'_, '_> {
         let text = &self.text[line.clone()];
         for found in pattern.regex.captures_iter(text) {
             let bare = pattern.bare.and_then(|group| found.get(group));
-            let put = if bare.is_some() {
-                Put::Quoted(rule)
-            } else {
-                Put::Token(rule)
-            };
+            let put = if bare.is_some() { Put::Quoted(rule) } else { Put::Token(rule) };
             let Some(value) = bare.or_else(|| found.get(pattern.group)) else {
                 continue;
             };
-            if pattern
-                .valid
-                .as_ref()
-                .is_some_and(|valid| !valid(value.as_bytes()))
-            {
+            if pattern.valid.as_ref().is_some_and(|valid| !valid(value.as_bytes())) {
                 continue;
             }
             let from = line.start + found.get(0).map_or(value.start(), |whole| whole.start());
-            self.put(
-                from,
-                line.start + value.start()..line.start + value.end(),
-                put,
-            );
+            self.put(from, line.start + value.start()..line.start + value.end(), put);
         }
     }
 
@@ -370,12 +330,7 @@ impl Scan<'_, '_> {
         if value.is_empty() || is_redacted(&self.text[value.clone()]) {
             return;
         }
-        self.spans.push(Span {
-            from,
-            start: value.start,
-            end: value.end,
-            put,
-        });
+        self.spans.push(Span { from, start: value.start, end: value.end, put });
     }
 
     fn blocks(&mut self, state: &State) {
@@ -386,12 +341,8 @@ impl Scan<'_, '_> {
         if let Some(&(rule, _)) = blocks.first() {
             self.running.set(rule);
         }
-        let mut walk = Walk {
-            blocks: &blocks,
-            text: self.text,
-            state: state.clone(),
-            spans: Vec::new(),
-        };
+        let mut walk =
+            Walk { blocks: &blocks, text: self.text, state: state.clone(), spans: Vec::new() };
         let mut next = 0;
         for marked in &self.marked {
             unmarked(&mut walk, next, marked.start, self.window);
@@ -406,11 +357,7 @@ impl Scan<'_, '_> {
 /// Takes the lines from `next` to `end`, which hold no marker, as long as a block is open.
 fn unmarked(walk: &mut Walk<'_, '_>, mut next: usize, end: usize, window: bool) {
     while next < end && walk.state != State::Closed {
-        let line = if window {
-            next..end
-        } else {
-            around(walk.text, next)
-        };
+        let line = if window { next..end } else { around(walk.text, next) };
         next = line.end + 1;
         walk.line(line, false);
     }
@@ -435,6 +382,5 @@ fn is_redacted(value: &[u8]) -> bool {
 }
 
 fn is_plain(id: &[u8]) -> bool {
-    id.iter()
-        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    id.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }

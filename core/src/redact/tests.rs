@@ -3,22 +3,14 @@
 use super::{Cutter, Redaction, Rule, Scrubbed, cut::Sizes};
 use proptest::prelude::*;
 
-const SMALL: Sizes = Sizes {
-    longest_line: 600,
-    window: 300,
-    overlap: 120,
-    smallest_piece: 1,
-};
+const SMALL: Sizes = Sizes { longest_line: 600, window: 300, overlap: 120, smallest_piece: 1 };
 
 fn rules() -> Redaction {
     let token = r"token=(?<secret>[^\s&\x00]+)";
     let number = r#""pin"\s*:\s*(?:"(?<secret>[^"]+)|(?<bare>[0-9]+))"#;
     let password = |line: &[u8], at: std::ops::Range<usize>| {
         let start = at.end + usize::from(line.get(at.end) == Some(&b'\0'));
-        let len = line[start..]
-            .iter()
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count();
+        let len = line[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         (start > at.end && len > 0).then(|| (start..start + len).into())
     };
     let keys = "(?:[A-Z]+ )?PRIVATE KEY-----";
@@ -80,14 +72,8 @@ fn only_the_value_is_replaced() {
         whole(r#"{"pin": 1234, "a": 1} {"pin":"77"}"#),
         r#"{"pin": "[redacted:pin]", "a": 1} {"pin":"[redacted:pin]"}"#
     );
-    assert_eq!(
-        whole("zz12zz and\nzz3zz"),
-        "[redacted:short] and\n[redacted:short]"
-    );
-    assert_eq!(
-        whole("x --password\0hunter2\0-v\0"),
-        "x --password\0[redacted:password]\0-v\0"
-    );
+    assert_eq!(whole("zz12zz and\nzz3zz"), "[redacted:short] and\n[redacted:short]");
+    assert_eq!(whole("x --password\0hunter2\0-v\0"), "x --password\0[redacted:password]\0-v\0");
 }
 
 #[test]
@@ -100,10 +86,7 @@ fn what_was_redacted_is_left_alone() {
 fn bytes_that_are_no_text_pass_unharmed() {
     let text = b"\xff\xfe\0\x80 token=a\xffb\0 \r\r\n\0\n".to_vec();
     let scrubbed = rules().whole(text).unwrap();
-    assert_eq!(
-        scrubbed.bytes,
-        b"\xff\xfe\0\x80 token=[redacted:token]\0 \r\r\n\0\n"
-    );
+    assert_eq!(scrubbed.bytes, b"\xff\xfe\0\x80 token=[redacted:token]\0 \r\r\n\0\n");
     assert_eq!(scrubbed.counts["token"], 1);
 }
 
@@ -148,17 +131,10 @@ fn a_private_key_in_a_log_leaves_the_rest_of_its_lines() {
     assert!(!scrubbed.contains("MII"), "{scrubbed}");
 
     let lines = key("").replace('\n', "\\n\",\"stream\":\"stdout\"}\n");
-    let docker = lines
-        .lines()
-        .map(|line| format!("{{\"log\":\"{line}\n"))
-        .collect::<String>();
+    let docker = lines.lines().map(|line| format!("{{\"log\":\"{line}\n")).collect::<String>();
     let scrubbed = whole(&docker);
     assert!(!scrubbed.contains("MII"), "{scrubbed}");
-    assert!(
-        scrubbed
-            .lines()
-            .all(|line| line.ends_with("\\n\",\"stream\":\"stdout\"}"))
-    );
+    assert!(scrubbed.lines().all(|line| line.ends_with("\\n\",\"stream\":\"stdout\"}")));
 }
 
 #[test]
@@ -175,10 +151,7 @@ fn lines_of_others_between_those_of_a_key_stay() {
 fn half_a_key_is_removed_too() {
     let text = key("");
     let (head, tail) = text.split_at(text.find("MIIshort").unwrap());
-    assert_eq!(
-        whole(&format!("{head}plain text\n")),
-        "[redacted:private-key]\nplain text\n"
-    );
+    assert_eq!(whole(&format!("{head}plain text\n")), "[redacted:private-key]\nplain text\n");
     assert_eq!(whole(tail), tail, "a short word above END alone is no key");
     let tail = &text[text.find("MII").unwrap()..];
     assert_eq!(
@@ -190,10 +163,7 @@ fn half_a_key_is_removed_too() {
 #[test]
 fn a_key_without_begin_is_removed_across_pushes() {
     let lines = format!("plain text\n{}", format!("{BODY}\n").repeat(1500));
-    let text = format!(
-        "{}{lines}-----END RSA PRIVATE KEY-----\n",
-        "filler line\n".repeat(30_000)
-    );
+    let text = format!("{}{lines}-----END RSA PRIVATE KEY-----\n", "filler line\n".repeat(30_000));
     let redaction = rules();
     let expected = redaction.whole(text.clone().into_bytes()).unwrap();
     for size in [290_000, 300_001, 370_003] {
@@ -219,11 +189,8 @@ fn a_secret_at_the_border_of_two_windows_is_found() {
         text.push_str(&"y".repeat(2000));
         let scrubbed = scrub(&redaction, SMALL, std::iter::once(text.into_bytes()));
         let scrubbed = String::from_utf8(scrubbed.bytes).unwrap();
-        let expected = format!(
-            "{} token=[redacted:token]&y={}",
-            "x".repeat(before),
-            "y".repeat(2000)
-        );
+        let expected =
+            format!("{} token=[redacted:token]&y={}", "x".repeat(before), "y".repeat(2000));
         assert!(scrubbed == expected, "{before}: {scrubbed}");
     }
 }
@@ -240,9 +207,8 @@ fn a_value_longer_than_any_window_is_removed_to_its_end() {
 
 #[test]
 fn a_rule_that_panics_lets_nothing_through() {
-    let broken = Rule::pattern("broken", ["token="], "token=.+")
-        .unwrap()
-        .valid(|_| panic!("made up"));
+    let broken =
+        Rule::pattern("broken", ["token="], "token=.+").unwrap().valid(|_| panic!("made up"));
     let redaction = Redaction::compile(vec![broken]).unwrap();
     let error = redaction.whole(b"token=x".to_vec()).unwrap_err();
     assert_eq!(error.rule, "broken");

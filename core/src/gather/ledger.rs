@@ -1,0 +1,319 @@
+//! What the coordinator knows of one step: its entries in their order, and how it is going.
+
+use super::{
+    Stop,
+    pack::{self, Digests, EntryMeta, PackedBatch, PackedPart, Whole},
+    step::{End, PackError},
+};
+use crate::{
+    bundle::{EntryRecord, Format, Note, NoteKind, Status, StepRecord, frame},
+    plan::PlannedStep,
+    redact::Counts,
+    spool::{SegmentId, Spool},
+};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// One step, as far as it has come.
+pub(crate) struct Ledger {
+    pub(crate) phase: Phase,
+    pub(crate) items: Vec<Item>,
+    /// The large entry that is being written, by its place in `items`.
+    pub(crate) open: Option<usize>,
+    /// Small entries that are not packed yet.
+    pub(crate) batch: Vec<(Whole, u64)>,
+    notes: Vec<Note>,
+}
+
+/// Where a step is.
+pub(crate) enum Phase {
+    Waiting,
+    Running { since: Instant, since_uptime: Duration },
+    Over { status: Status, duration: Duration },
+}
+
+/// A part of a step in the bundle.
+pub(crate) enum Item {
+    /// Small entries in one segment; none while they are being packed, or if that failed.
+    Batch(Option<(SegmentId, Vec<EntryRecord>)>),
+    /// A large entry in segments of its own.
+    Large(Large),
+}
+
+pub(crate) struct Large {
+    pub(crate) meta: EntryMeta,
+    pub(crate) digests: Arc<Digests>,
+    parts: Vec<Option<SegmentId>>,
+    truncated: Option<String>,
+    lost: bool,
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        let (items, batch, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { phase: Phase::Waiting, items, open: None, batch, notes }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
+    }
+
+    pub(crate) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// Begins a large entry.
+    pub(crate) fn begin(&mut self, meta: EntryMeta) {
+        let digests = Arc::default();
+        let (parts, truncated, lost) = (Vec::new(), None, false);
+        self.items.push(Item::Large(Large { meta, digests, parts, truncated, lost }));
+        self.open = Some(self.items.len() - 1);
+    }
+
+    /// The open large entry with its place, and the number of the part that comes now.
+    pub(crate) fn next_part(&mut self) -> Option<(usize, usize, &Large)> {
+        let item = self.open?;
+        let Some(Item::Large(large)) = self.items.get_mut(item) else {
+            return None;
+        };
+        large.parts.push(None);
+        Some((item, large.parts.len() - 1, large))
+    }
+
+    /// Ends the open large entry.
+    pub(crate) fn end_entry(&mut self, truncated: Option<String>) {
+        if let Some(large) = self.open.take().and_then(|item| self.large(item)) {
+            large.truncated = truncated;
+        }
+    }
+
+    /// Takes the open large entry out of the bundle.
+    pub(crate) fn lose_entry(&mut self) {
+        if let Some(large) = self.open.take().and_then(|item| self.large(item)) {
+            large.lost = true;
+        }
+    }
+
+    fn large(&mut self, item: usize) -> Option<&mut Large> {
+        match self.items.get_mut(item) {
+            Some(Item::Large(large)) => Some(large),
+            _ => None,
+        }
+    }
+
+    /// Stores packed small entries.
+    pub(crate) fn store_batch(
+        &mut self,
+        item: usize,
+        packed: io::Result<PackedBatch>,
+        spool: &mut Spool,
+    ) -> io::Result<()> {
+        let stored = packed.and_then(|packed| {
+            self.notes.extend(packed.notes);
+            Ok((spool.put(packed.compressed)?, packed.records))
+        });
+        match stored {
+            Ok(stored) => {
+                self.items[item] = Item::Batch(Some(stored));
+                Ok(())
+            }
+            Err(error) => {
+                self.note(missing("", "several small entries", &error));
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores a packed part of a large entry.
+    pub(crate) fn store_part(
+        &mut self,
+        item: usize,
+        number: usize,
+        packed: Result<PackedPart, PackError>,
+        spool: &mut Spool,
+    ) -> io::Result<()> {
+        let Some(large) = self.large(item) else {
+            return Ok(());
+        };
+        match packed {
+            Ok(PackedPart { compressed, permit: _permit, .. }) => {
+                match spool.put_part(compressed) {
+                    Ok(id) => large.parts[number] = Some(id),
+                    Err(error) => {
+                        let path = large.meta.path.clone();
+                        self.note(missing(&path, "the rest of it", &error));
+                        return Err(error);
+                    }
+                }
+            }
+            Err(PackError::Withheld(note)) => {
+                if !large.lost {
+                    large.lost = true;
+                    self.note(note);
+                }
+            }
+            Err(PackError::Lost) => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the step. What comes later from its thread is ignored.
+    pub(crate) fn close(&mut self, end: &End, stop: Option<Stop>, duration: Duration) {
+        let status = match end {
+            End::Panicked(text) => {
+                let text = format!("a defect in the collector: it panicked: {text}");
+                self.note(step_note(NoteKind::Failed, text));
+                Status::Panicked
+            }
+            End::Unmet(reason) => {
+                self.note(step_note(NoteKind::Absent, reason.clone()));
+                Status::Absent
+            }
+            End::Stopped => {
+                let (kind, text, status) = match stop {
+                    None => (NoteKind::TimedOut, "stopped at its deadline", Status::TimedOut),
+                    Some(Stop::Deadline) => {
+                        (NoteKind::TimedOut, "stopped at the deadline of the run", Status::TimedOut)
+                    }
+                    Some(Stop::Interrupted) => {
+                        (NoteKind::Failed, "the run was stopped by the user", Status::Partial)
+                    }
+                    Some(Stop::Size) => {
+                        let text = "the size limit of the bundle is reached";
+                        (NoteKind::Truncated, text, Status::Truncated)
+                    }
+                    Some(Stop::Disk) => {
+                        (NoteKind::Truncated, "the disk is full", Status::Truncated)
+                    }
+                };
+                self.note(step_note(kind, text.to_owned()));
+                status
+            }
+            End::Failed(text) => {
+                self.note(step_note(NoteKind::Failed, text.clone()));
+                Status::Failed
+            }
+            End::Done => Status::Complete,
+        };
+        self.phase = Phase::Over { status, duration };
+        self.open = None;
+    }
+
+    /// Ends the step without its thread having ended.
+    pub(crate) fn abandon(&mut self, duration: Duration) {
+        self.note(step_note(
+            NoteKind::TimedOut,
+            "abandoned: it did not stop, most often because a file system does not answer".into(),
+        ));
+        self.end_entry(Some("cut here: the step was abandoned".into()));
+        self.phase = Phase::Over { status: Status::Abandoned, duration };
+    }
+
+    /// Ends a step that never began.
+    pub(crate) fn leave_out(&mut self, status: Status) {
+        self.phase = Phase::Over { status, duration: Duration::ZERO };
+    }
+
+    /// Puts the step's segments in order and makes its records. To be called when all is packed.
+    pub(crate) fn settle(
+        self,
+        planned: &PlannedStep,
+        bundle: &str,
+        format: Format,
+        spool: &mut Spool,
+        order: &mut Vec<SegmentId>,
+    ) -> (StepRecord, Vec<EntryRecord>) {
+        let Self { phase, items, mut notes, .. } = self;
+        let mut entries = Vec::new();
+        for item in items {
+            match item {
+                Item::Batch(None) => {}
+                Item::Batch(Some((segment, records))) => {
+                    order.push(segment);
+                    entries.extend(records);
+                }
+                Item::Large(large) => match large.settle(bundle, format, spool, order) {
+                    Ok(record) => entries.extend(record),
+                    Err(error) => notes.push(missing("", "a large entry", &error)),
+                },
+            }
+        }
+        let (status, duration) = match phase {
+            Phase::Over { status, duration } => (status, duration),
+            Phase::Waiting | Phase::Running { .. } => (Status::NotStarted, Duration::ZERO),
+        };
+        let cut = entries.iter().any(|entry| entry.truncated.is_some());
+        let mut redactions = Counts::new();
+        for entry in &entries {
+            pack::add(&mut redactions, &entry.redactions);
+        }
+        let record = StepRecord {
+            id: planned.step.id.clone(),
+            collector: planned.step.plugin.to_owned(),
+            status: refine(status, &notes, entries.len(), cut),
+            duration_ms: duration.as_millis() as u64,
+            entries: entries.len() as u64,
+            bytes: entries.iter().map(|entry| entry.size).sum(),
+            redactions,
+            notes,
+        };
+        (record, entries)
+    }
+}
+
+impl Large {
+    fn settle(
+        self,
+        bundle: &str,
+        format: Format,
+        spool: &mut Spool,
+        order: &mut Vec<SegmentId>,
+    ) -> io::Result<Option<EntryRecord>> {
+        let Self { meta, digests, parts, mut truncated, lost } = self;
+        if lost {
+            return Ok(None);
+        }
+        let all = parts.len();
+        let stored: Vec<SegmentId> = parts.into_iter().map_while(|part| part).collect();
+        if stored.len() < all {
+            truncated.get_or_insert_with(|| "cut here: the rest could not be kept".to_owned());
+        }
+        let prefix = digests.prefix(stored.len());
+        let (size, redactions) = (prefix.size, prefix.redactions.clone());
+        let header = frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?;
+        order.push(spool.keep(format.compress(&header)?));
+        order.extend(stored);
+        let padding = frame::padding(size);
+        if !padding.is_empty() {
+            order.push(spool.keep(format.compress(padding)?));
+        }
+        Ok(Some(pack::record(meta, size, prefix.sha256(), truncated, redactions)))
+    }
+}
+
+/// The status that follows from what is missing, for a step that came to its end.
+fn refine(status: Status, notes: &[Note], entries: usize, cut: bool) -> Status {
+    let any = |kinds: &[NoteKind]| notes.iter().any(|note| kinds.contains(&note.kind));
+    let broken = any(&[NoteKind::Failed, NoteKind::Withheld, NoteKind::TimedOut]);
+    match status {
+        Status::Failed if entries > 0 => Status::Partial,
+        Status::Complete if entries == 0 && any(&[NoteKind::Denied]) && !broken => Status::Denied,
+        Status::Complete if entries == 0 && broken => Status::Failed,
+        Status::Complete if broken || any(&[NoteKind::Denied]) => Status::Partial,
+        Status::Complete if cut || any(&[NoteKind::Truncated]) => Status::Truncated,
+        Status::Complete if entries == 0 && any(&[NoteKind::Absent]) => Status::Absent,
+        other => other,
+    }
+}
+
+fn step_note(kind: NoteKind, text: String) -> Note {
+    Note { kind, source: String::new(), text }
+}
+
+fn missing(source: &str, what: &str, error: &io::Error) -> Note {
+    let text = format!("{what} could not be kept: {error}");
+    Note { kind: NoteKind::Truncated, source: source.to_owned(), text }
+}

@@ -1,0 +1,184 @@
+//! The work that needs the processor: redact, hash, frame and compress. It runs on a pool of its
+//! own, whose tasks never wait for the host.
+
+use super::permits::Permit;
+use crate::{
+    bundle::{EntryRecord, Format, Note, NoteKind, frame},
+    redact::{Counts, Piece, Redaction, ScrubError},
+};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What is known of an entry when it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryMeta {
+    /// Its path in the bundle, redacted.
+    pub(crate) path: String,
+    /// Where it comes from, redacted.
+    pub(crate) source: String,
+    pub(crate) modified: Option<Timestamp>,
+}
+
+/// A small entry, complete.
+pub(crate) struct Whole {
+    pub(crate) meta: EntryMeta,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) truncated: Option<String>,
+    pub(crate) permit: Permit,
+}
+
+/// Small entries that share a segment.
+#[derive(Default)]
+pub(crate) struct PackedBatch {
+    pub(crate) compressed: Vec<u8>,
+    pub(crate) records: Vec<EntryRecord>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Redacts small entries and puts them into one segment below the folder `bundle`.
+pub(crate) fn batch(
+    wholes: Vec<Whole>,
+    redaction: &Redaction,
+    format: Format,
+    bundle: &str,
+) -> std::io::Result<PackedBatch> {
+    let mut packed = PackedBatch::default();
+    let mut archive = Vec::new();
+    let mut permits = Vec::with_capacity(wholes.len());
+    for Whole { meta, pieces, truncated, permit } in wholes {
+        permits.push(permit);
+        let mut bytes = Vec::new();
+        let mut redactions = Counts::new();
+        let scrubbed = pieces.into_iter().try_for_each(|piece| {
+            let scrubbed = redaction.scrub(piece)?;
+            add(&mut redactions, &scrubbed.counts);
+            bytes.extend_from_slice(&scrubbed.bytes);
+            Ok(())
+        });
+        if let Err(error) = scrubbed {
+            packed.notes.push(withheld(&meta, &error));
+            continue;
+        }
+        let size = bytes.len() as u64;
+        archive.extend(frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?);
+        archive.extend_from_slice(&bytes);
+        archive.extend_from_slice(frame::padding(size));
+        let sha256 = hexadecimal(&Sha256::digest(&bytes));
+        packed.records.push(record(meta, size, sha256, truncated, redactions));
+    }
+    packed.compressed = format.compress(&archive)?;
+    Ok(packed)
+}
+
+/// One part of a large entry.
+pub(crate) struct PackedPart {
+    pub(crate) compressed: Vec<u8>,
+    /// Its bytes after redaction.
+    pub(crate) size: u64,
+    /// How many redactions were made in it.
+    pub(crate) redactions: u64,
+    /// Held until the part is stored, so that what waits to be stored is bounded too.
+    pub(crate) permit: Arc<Permit>,
+}
+
+/// Redacts and compresses part `number` of a large entry.
+pub(crate) fn part(
+    piece: Piece,
+    permit: Arc<Permit>,
+    number: usize,
+    digest: &Digests,
+    redaction: &Redaction,
+    format: Format,
+) -> Result<std::io::Result<PackedPart>, ScrubError> {
+    let scrubbed = redaction.scrub(piece)?;
+    let compressed = format.compress(&scrubbed.bytes);
+    let (size, redactions) = (scrubbed.bytes.len() as u64, scrubbed.counts.values().sum());
+    digest.add(number, scrubbed.bytes, &scrubbed.counts, Arc::clone(&permit));
+    Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, permit }))
+}
+
+/// The digest of a large entry, taken in the order of its parts whatever the order they come in.
+///
+/// It is kept for every prefix, so that an entry can still be ended after any of its parts.
+#[derive(Default)]
+pub(crate) struct Digests(Mutex<Chain>);
+
+#[derive(Default)]
+struct Chain {
+    prefixes: Vec<Prefix>,
+    early: BTreeMap<usize, (Vec<u8>, Counts, Arc<Permit>)>,
+}
+
+/// A large entry up to one of its parts.
+#[derive(Clone, Default)]
+pub(crate) struct Prefix {
+    sha256: Sha256,
+    pub(crate) size: u64,
+    pub(crate) redactions: Counts,
+}
+
+impl Prefix {
+    pub(crate) fn sha256(self) -> String {
+        hexadecimal(&self.sha256.finalize())
+    }
+}
+
+impl Digests {
+    fn add(&self, number: usize, bytes: Vec<u8>, counts: &Counts, permit: Arc<Permit>) {
+        let mut chain = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        chain.early.insert(number, (bytes, counts.clone(), permit));
+        loop {
+            let next = chain.prefixes.len();
+            let Some((bytes, counts, _permit)) = chain.early.remove(&next) else {
+                break;
+            };
+            let mut prefix = chain.prefixes.last().cloned().unwrap_or_default();
+            prefix.sha256.update(&bytes);
+            prefix.size += bytes.len() as u64;
+            add(&mut prefix.redactions, &counts);
+            chain.prefixes.push(prefix);
+        }
+    }
+
+    /// The entry up to its first `parts` parts.
+    pub(crate) fn prefix(&self, parts: usize) -> Prefix {
+        let chain = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.checked_sub(1).and_then(|last| chain.prefixes.get(last)).cloned().unwrap_or_default()
+    }
+}
+
+pub(crate) fn record(
+    meta: EntryMeta,
+    size: u64,
+    sha256: String,
+    truncated: Option<String>,
+    redactions: Counts,
+) -> EntryRecord {
+    let EntryMeta { path, source, modified } = meta;
+    EntryRecord { path, source, size, sha256, modified, truncated, redactions }
+}
+
+pub(crate) fn withheld(meta: &EntryMeta, error: &ScrubError) -> Note {
+    let text = format!("left out, because {error}");
+    Note { kind: NoteKind::Withheld, source: meta.path.clone(), text }
+}
+
+/// Adds counts to counts.
+pub(crate) fn add(to: &mut Counts, more: &Counts) {
+    for (rule, count) in more {
+        *to.entry(rule.clone()).or_default() += count;
+    }
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}

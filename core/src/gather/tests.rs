@@ -1,0 +1,261 @@
+//! What the pipeline promises, each promise with a test that fails when it is broken.
+
+use crate::{
+    CollectError, Collector, Output,
+    bundle::Status,
+    gather::Stop,
+    profile::{Binary, Compression, StepOptions},
+    report::Report,
+    seal::write_archive,
+    testkit::{FakeHost, Trial},
+    units::{Length, Size},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    io::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+struct Files(&'static [&'static str]);
+
+impl Collector for Files {
+    fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+        self.0.iter().try_for_each(|path| out.file(path))
+    }
+}
+
+struct Panics;
+
+impl Collector for Panics {
+    fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+        out.text("before", "kept\n")?;
+        let mut entry = out.entry("open", "", None)?;
+        entry.write_all(b"as far as it got").expect("there is room");
+        panic!("a planted defect");
+    }
+}
+
+fn within(limit: Duration) -> StepOptions {
+    StepOptions { timeout: Length(limit), ..StepOptions::default() }
+}
+
+/// Time enough for any test, on any machine.
+const AMPLE: Duration = Duration::from_mins(1);
+
+/// Some MiB of lines that differ, so that several blocks are needed.
+fn long_log() -> String {
+    (0..200_000).fold(String::new(), |mut text, number| {
+        text.push_str(&format!("2026-11-23 10:42:05 line {number} of a log that is long\n"));
+        text
+    })
+}
+
+#[test]
+fn entries_come_out_as_they_went_in_with_their_records() {
+    let log = long_log();
+    let host = FakeHost::new().file("/var/log/long.log", &log).file("/etc/small", "small\n");
+    let collected = Trial::of(Files(&["/etc/small", "/var/log/long.log", "/etc/absent"])).on(host);
+
+    assert_eq!(collected.text("/var/log/long.log"), log);
+    assert_eq!(collected.text("/etc/small"), "small\n");
+    assert_eq!(collected.status(), Status::Complete);
+    let record = collected.record("/var/log/long.log");
+    assert_eq!(record.size, log.len() as u64);
+    let sha256 = format!("{:x}", Sha256::digest(&log));
+    assert_eq!(record.sha256, sha256);
+    assert!(collected.notes()[0].contains("/etc/absent"), "{:?}", collected.notes());
+}
+
+#[test]
+fn zstandard_bundles_are_read_too() {
+    let log = long_log();
+    let host = FakeHost::new().file("/var/log/long.log", &log);
+    let trial = Trial::of(Files(&["/var/log/long.log"])).compression(Compression::Zstd);
+    assert_eq!(trial.on(host).text("/var/log/long.log"), log);
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let archive = |threads| {
+        let log = long_log();
+        let host = FakeHost::new().file("/a.log", &log).file("/b", "b\n").file("/c.log", &log);
+        let mut trial = Trial::none().threads(threads);
+        for id in ["one", "two", "three", "four"] {
+            let step = Files(&["/b", "/a.log", "/b", "/c.log", "/b"]);
+            trial = trial.step(id, step, StepOptions::default());
+        }
+        let mut gathered = trial.gather(Arc::new(host));
+        let mut bytes = Vec::new();
+        write_archive(&mut gathered, &Report::default(), &mut bytes).unwrap();
+        bytes
+    };
+    let one = archive(1);
+    for _ in 0..3 {
+        assert!(archive(8) == one, "eight threads give other bytes than one");
+    }
+}
+
+#[test]
+fn a_stuck_read_does_not_hold_up_the_bundle() {
+    let host = FakeHost::new().file("/good", "good\n").hangs("/mnt/dead");
+    let _release = host.release();
+    let begun = Instant::now();
+    let collected = Trial::none()
+        .step("stuck", Files(&["/good", "/mnt/dead"]), within(Duration::from_millis(100)))
+        .step("quick", Files(&["/good"]), within(AMPLE))
+        .on(host);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let status = |index: usize| collected.manifest().steps[index].status;
+    assert_eq!(status(0), Status::Abandoned);
+    assert_eq!(status(1), Status::Complete);
+    assert_eq!(collected.text("stuck:good"), "good\n", "what it had gathered is lost");
+    assert!(!collected.manifest().complete);
+}
+
+#[test]
+fn a_run_in_which_more_steps_hang_than_run_at_once_still_ends() {
+    let host = FakeHost::new().hangs("/mnt/dead").file("/good", "good\n");
+    let _release = host.release();
+    let mut trial = Trial::none().limits(|limits| limits.time = Length(Duration::from_millis(400)));
+    for number in 0..12 {
+        trial = trial.step(&format!("stuck-{number}"), Files(&["/mnt/dead"]), within(AMPLE));
+    }
+    let collected = trial.step("last", Files(&["/good"]), within(AMPLE)).on(host);
+    let statuses: Vec<Status> = collected.manifest().steps.iter().map(|step| step.status).collect();
+    assert_eq!(statuses[0], Status::Abandoned);
+    assert_eq!(statuses[12], Status::NotStarted);
+    assert_eq!(collected.manifest().stopped.as_deref(), Some("deadline"));
+}
+
+#[test]
+fn a_step_after_hung_ones_still_gets_its_turn() {
+    let host = FakeHost::new().hangs("/mnt/dead").file("/good", "good\n");
+    let _release = host.release();
+    let mut trial = Trial::none();
+    for number in 0..10 {
+        let id = format!("stuck-{number}");
+        trial = trial.step(&id, Files(&["/mnt/dead"]), within(Duration::from_millis(50)));
+    }
+    let collected = trial.step("last", Files(&["/good"]), within(AMPLE)).on(host);
+    assert_eq!(collected.text("last:good"), "good\n");
+}
+
+#[test]
+fn what_a_collector_wrote_before_it_panicked_is_kept() {
+    let collected = Trial::of(Panics).on(FakeHost::new());
+    assert_eq!(collected.status(), Status::Panicked);
+    assert_eq!(collected.text("before"), "kept\n");
+    assert_eq!(collected.text("open"), "as far as it got");
+    assert!(collected.record("open").truncated.is_some());
+    assert!(collected.notes().join("\n").contains("a planted defect"));
+}
+
+#[test]
+fn a_command_that_hangs_is_ended_and_what_it_said_is_kept() {
+    struct Hangs;
+    impl Collector for Hangs {
+        fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+            out.text("first", "first\n")?;
+            out.command("hung.txt", &crate::host::CommandLine::new(["hang"]))
+        }
+    }
+    let host = FakeHost::new().command_hangs("hang");
+    let _release = host.release();
+    let collected = Trial::of(Hangs)
+        .options(|options| options.timeout = Length(Duration::from_millis(100)))
+        .on(host);
+    assert_eq!(collected.status(), Status::TimedOut);
+    assert_eq!(collected.text("first"), "first\n");
+}
+
+#[test]
+fn a_step_takes_no_more_than_its_size_and_says_so() {
+    let host = FakeHost::new().file("/a", &"a".repeat(50)).file("/b", &"b".repeat(100));
+    let trial =
+        Trial::of(Files(&["/a", "/b"])).options(|options| options.max_size = Some(Size(80)));
+    let collected = trial.on(host);
+    assert_eq!(collected.bytes("/a").len(), 50);
+    assert_eq!(collected.bytes("/b").len(), 30);
+    assert_eq!(collected.status(), Status::Truncated);
+    assert!(collected.record("/b").truncated.as_deref().unwrap().contains("size limit"));
+}
+
+#[test]
+fn a_file_that_grows_for_ever_ends_at_the_deadline() {
+    let host = FakeHost::new().grows("/var/log/endless");
+    let collected = Trial::of(Files(&["/var/log/endless"]))
+        .options(|options| {
+            options.timeout = Length(Duration::from_millis(200));
+            options.binary = Binary::Keep;
+        })
+        .limits(|limits| limits.size = Size(3_000_000))
+        .on(host);
+    let status = collected.status();
+    assert!(matches!(status, Status::TimedOut | Status::Truncated), "{status:?}");
+    assert!(!collected.bytes("/var/log/endless").is_empty());
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_spilled_and_comes_back() {
+    // Bytes that do not compress, 40 MB of them, in a pipeline that may keep 16 MB.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(40_000_000)
+    .collect();
+    let host = FakeHost::new().bytes("/noise", noise.clone());
+    let collected = Trial::of(Files(&["/noise"]))
+        .options(|options| options.binary = Binary::Keep)
+        .limits(|limits| limits.memory = Size(32_000_000))
+        .compression(Compression::Zstd)
+        .on(host);
+    assert!(collected.bytes("/noise") == noise, "spilled segments came back changed");
+}
+
+#[test]
+fn a_full_bundle_keeps_small_facts_and_cuts_large_logs() {
+    let mut state = 1_u64;
+    let mut noise = String::new();
+    while noise.len() < 12_000_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        noise.push_str(&format!("{state:016x}\n"));
+    }
+    let host = FakeHost::new().file("/noise.log", &noise).file("/fact", "fact\n");
+    let collected = Trial::none()
+        .step("logs", Files(&["/noise.log"]), StepOptions::default())
+        .step("facts", Files(&["/fact"]), StepOptions::default())
+        .limits(|limits| limits.size = Size(4_000_000))
+        .on(host);
+    assert_eq!(collected.text("facts:fact"), "fact\n");
+    let kept = collected.text("logs:noise.log");
+    assert!(!kept.is_empty() && noise.starts_with(kept));
+    assert_eq!(collected.manifest().steps[0].status, Status::Truncated);
+    assert_eq!(collected.manifest().stopped.as_deref(), Some(Stop::Size.word()));
+    let record = collected.record("logs:noise.log");
+    assert_eq!(
+        record.sha256,
+        format!("{:x}", Sha256::digest(kept)),
+        "the digest is not of what is there"
+    );
+}
+
+#[test]
+fn names_in_the_bundle_are_safe_and_never_the_same_twice() {
+    struct Names;
+    impl Collector for Names {
+        fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+            for name in ["../../etc/passwd", "a//b", "a/b", "", "line\nbreak"] {
+                out.text(name, name)?;
+            }
+            out.text(&"long/".repeat(60), "long")
+        }
+    }
+    let collected = Trial::of(Names).on(FakeHost::new());
+    let long = format!("test{}", "/long".repeat(60));
+    let expected =
+        ["test/a/b", "test/a/b~2", "test/entry", "test/etc/passwd", "test/line_break", &long];
+    assert_eq!(collected.paths(), expected);
+}

@@ -1,0 +1,224 @@
+//! Seals what was gathered: manifest, report and segments, encrypted, on disk.
+//!
+//! The file is `NAME.tar.xz.age.partial` until all of it is on the disk. There is no way to write a
+//! bundle that is not encrypted: a [`Sealed`] is only made here and by the outbox, and the only
+//! writer that takes an archive's bytes is age's.
+
+use crate::{
+    bundle::{
+        EntryRecord, FORMAT_VERSION, Format, Manifest, ProfileRef,
+        frame::{self, END},
+        object_key,
+    },
+    gather::{Gathered, hexadecimal},
+    recipient::Recipient,
+    report::Report,
+    sink::Sealed,
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// What the name of a bundle ends with while it is being written.
+pub const PARTIAL: &str = ".partial";
+
+/// Why a bundle could not be sealed. Nothing is left behind, and nothing is delivered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// There is nobody to encrypt for.
+    #[error("there is no recipient to encrypt for")]
+    NoRecipient,
+    /// age refused the recipients.
+    #[error("cannot encrypt for these recipients: {0}")]
+    Recipients(String),
+    /// The disk is full.
+    #[error("no space left in `{}`", dir.display())]
+    Full {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("cannot write the bundle to `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Seals what was gathered for `recipients`, as a file in `dir`.
+pub fn seal(
+    gathered: &mut Gathered,
+    report: &Report,
+    recipients: &[Recipient],
+    dir: &Path,
+) -> Result<Sealed, SealError> {
+    if recipients.is_empty() {
+        return Err(SealError::NoRecipient);
+    }
+    let ages = recipients.iter().map(Recipient::as_age);
+    let encryptor = age::Encryptor::with_recipients(ages)
+        .map_err(|error| SealError::Recipients(error.to_string()))?;
+    let plan = &gathered.plan;
+    let path = dir.join(format!("{}.{}.age", plan.name, plan.format.extension()));
+    let partial = Partial::create(&path).map_err(|error| write_error(&path, error))?;
+    let written = write_sealed(gathered, report, encryptor, &partial.file);
+    let (len, sha256) = written.map_err(|error| write_error(&path, error))?;
+    partial.finish().map_err(|error| write_error(&path, error))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let key = object_key(name).unwrap_or_else(|| format!("reports/{name}"));
+    Ok(Sealed { path, len, sha256, key })
+}
+
+fn write_sealed(
+    gathered: &mut Gathered,
+    report: &Report,
+    encryptor: age::Encryptor,
+    file: &File,
+) -> io::Result<(u64, [u8; 32])> {
+    let counted =
+        Counted { to: BufWriter::with_capacity(1 << 18, file), len: 0, sha256: Sha256::new() };
+    let mut sealed = encryptor.wrap_output(counted)?;
+    write_archive(gathered, report, &mut sealed)?;
+    let mut counted = sealed.finish()?;
+    counted.flush()?;
+    file.sync_all()?;
+    Ok((counted.len, counted.sha256.finalize().into()))
+}
+
+/// Writes the compressed archive, in the order of the bundle.
+pub(crate) fn write_archive(
+    gathered: &mut Gathered,
+    report: &Report,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    to.write_all(&front(gathered, report)?)?;
+    for index in 0..gathered.order.len() {
+        gathered.spool.copy(gathered.order[index], to)?;
+    }
+    to.write_all(&gathered.plan.format.compress(&END)?)
+}
+
+/// The first segment: manifest and report.
+fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
+    let plan = &gathered.plan;
+    let report = report.redacted(&plan.profile.redaction);
+    let report = serde_json::to_vec_pretty(&report).map_err(io::Error::other)?;
+    let report_record = EntryRecord {
+        path: "report.json".to_owned(),
+        source: String::new(),
+        size: report.len() as u64,
+        sha256: hexadecimal(&Sha256::digest(&report)),
+        modified: Some(plan.started),
+        truncated: None,
+        redactions: Default::default(),
+    };
+    let manifest = Manifest {
+        format: FORMAT_VERSION,
+        tool: format!("collect {}", env!("CARGO_PKG_VERSION")),
+        bundle: plan.name.to_string(),
+        product: plan.profile.product.clone(),
+        profile: ProfileRef {
+            name: plan.profile.name.clone(),
+            sha256: plan.profile.sha256.clone(),
+        },
+        host: plan.host.clone(),
+        started: plan.started,
+        ended: gathered.ended,
+        complete: gathered.is_complete(),
+        stopped: gathered.stopped.map(|stop| stop.word().to_owned()),
+        steps: gathered.steps.clone(),
+        entries: std::iter::once(report_record).chain(gathered.entries.iter().cloned()).collect(),
+    };
+    let manifest = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
+    let mut archive = Vec::new();
+    for (name, bytes) in [("manifest.json", &manifest), ("report.json", &report)] {
+        let path = format!("{}/{name}", plan.name);
+        let size = bytes.len() as u64;
+        archive.extend(frame::header(&path, size, Some(plan.started))?);
+        archive.extend_from_slice(bytes);
+        archive.extend_from_slice(frame::padding(size));
+    }
+    Format::compress(plan.format, &archive)
+}
+
+/// A file under its temporary name; removed when dropped, unless it was finished.
+struct Partial<'p> {
+    file: File,
+    partial: PathBuf,
+    path: &'p Path,
+    finished: bool,
+}
+
+impl<'p> Partial<'p> {
+    fn create(path: &'p Path) -> io::Result<Self> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(PARTIAL);
+        let partial = PathBuf::from(partial);
+        let file = loop {
+            let file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+            // Tells other processes that this is no debris of a process that died. One that looked
+            // before the lock was there may have removed it.
+            if file.try_lock().is_ok() && file.metadata()?.nlink() > 0 {
+                break file;
+            }
+        };
+        Ok(Self { file, partial, path, finished: false })
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        fs::rename(&self.partial, self.path)?;
+        self.finished = true;
+        sync_dir(self.path)
+    }
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Makes a rename in the folder of `path` last.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_error(path: &Path, source: io::Error) -> SealError {
+    if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        SealError::Full { dir: path.parent().unwrap_or(path).to_owned() }
+    } else {
+        SealError::Write { path: path.to_owned(), source }
+    }
+}
+
+/// Counts and hashes what goes through.
+struct Counted<W> {
+    to: W,
+    len: u64,
+    sha256: Sha256,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.len += written as u64;
+        self.sha256.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
