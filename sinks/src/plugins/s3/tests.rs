@@ -184,6 +184,16 @@ fn a_server_that_refuses_while_the_body_is_on_its_way_is_heard() {
 }
 
 #[test]
+fn a_server_that_refuses_at_once_is_sent_no_body() {
+    let server = Server::start([Reply::Early(0, error(403, "AccessDenied", ""))]);
+    let mut case = Case::large();
+    // Not waited for: the answer comes first.
+    case.limits.verdict = Duration::from_mins(1);
+    case.refused(&by_token(&server));
+    assert_eq!(case.follower.most.load(Ordering::Relaxed), 0);
+}
+
+#[test]
 fn a_refusal_is_not_tried_again() {
     for (status, code) in [(403, "AccessDenied"), (404, "NoSuchBucket"), (400, "InvalidRequest")] {
         let server = Server::start([Reply::Answer(error(status, code, "")), answer(200, "")]);
@@ -337,9 +347,11 @@ fn a_changed_body_gets_one_second_chance() {
 fn redirects_are_explained_and_not_followed() {
     let elsewhere = Server::start([answer(200, "")]);
     let location = format!("location: http://{}/bugs/x\r\n", elsewhere.address);
-    let server = Server::start([answer(307, &location)]);
-    let (_, help) = Case::default().refused(&by_token(&server));
-    assert!(help.contains("`endpoint`"), "{help}");
+    for status in [301, 302, 307] {
+        let server = Server::start([answer(status, &location)]);
+        let (_, help) = Case::default().refused(&by_token(&server));
+        assert!(help.contains("`endpoint`"), "{help}");
+    }
     assert_eq!(elsewhere.seen().len(), 0);
 }
 
