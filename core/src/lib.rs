@@ -6,9 +6,14 @@
 
 pub mod bundle;
 pub mod collector;
+pub mod deliver;
+pub mod draft;
 pub mod event;
+pub mod files;
 pub mod gather;
 pub mod host;
+pub mod identity;
+pub mod outbox;
 pub mod output;
 pub mod plan;
 pub mod plugin;
@@ -26,6 +31,7 @@ pub mod testkit;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
+pub use files::FileSet;
 pub use output::{EntryWriter, Window};
 pub use plugin::{Plugin, Registry};
 pub use profile::Profile;

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use thiserror::Error;
@@ -162,9 +162,15 @@ impl<'p> Partial<'p> {
         let mut partial = path.as_os_str().to_owned();
         partial.push(PARTIAL);
         let partial = PathBuf::from(partial);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        // Tells other processes that this is no debris of a process that died.
-        file.try_lock()?;
+        let file = loop {
+            let file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+            // Tells other processes that this is no debris of a process that died. One that looked
+            // before the lock was there may have removed it.
+            if file.try_lock().is_ok() && file.metadata()?.nlink() > 0 {
+                break file;
+            }
+        };
         Ok(Self { file, partial, path, finished: false })
     }
 

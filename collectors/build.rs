@@ -1,0 +1,8 @@
+//! Has the crate compiled anew when a plugin is added or removed, which the list of modules that
+//! `automod` makes would not notice.
+
+fn main() {
+    for folder in ["src/plugins", "src/redactors"] {
+        println!("cargo::rerun-if-changed={folder}");
+    }
+}

@@ -1,0 +1,11 @@
+//! What the plugins that describe the host share: reading, decoding and laying out its facts.
+
+pub(crate) mod command_lines;
+pub(crate) mod devices;
+pub(crate) mod firewall;
+pub(crate) mod kernel_files;
+pub(crate) mod kernel_log;
+pub(crate) mod mounts;
+pub(crate) mod settings;
+pub(crate) mod sockets;
+pub(crate) mod table;

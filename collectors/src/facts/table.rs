@@ -1,0 +1,71 @@
+//! Plain text tables, for people and for `grep`.
+
+use std::fmt;
+
+/// A table: columns two spaces apart, numbers to the right, the last column as long as it is.
+pub(crate) struct Table<const N: usize> {
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    /// A table with these headings.
+    pub(crate) fn new(headings: [&str; N]) -> Self {
+        Self { rows: vec![headings.map(str::to_owned)] }
+    }
+
+    /// Adds a row. An empty cell is shown as `-`, so that columns can be counted.
+    pub(crate) fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells.map(|cell| {
+            let cell = cell.replace(['\n', '\t'], " ");
+            if cell.trim().is_empty() { "-".to_owned() } else { cell }
+        }));
+    }
+
+    /// Whether it has nothing but headings.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+}
+
+impl<const N: usize> fmt::Display for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let column = |at: usize| self.rows.iter().map(move |row| row[at].as_str());
+        let widths: [usize; N] = std::array::from_fn(|at| {
+            column(at).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        });
+        let numeric: [bool; N] = std::array::from_fn(|at| column(at).skip(1).all(is_number));
+        for row in &self.rows {
+            for (at, cell) in row.iter().enumerate() {
+                let last = at + 1 == N;
+                match (numeric[at], last) {
+                    (true, _) => write!(f, "{cell:>width$}", width = widths[at])?,
+                    (false, true) => f.write_str(cell)?,
+                    (false, false) => write!(f, "{cell:<width$}", width = widths[at])?,
+                }
+                f.write_str(if last { "\n" } else { "  " })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a cell looks better to the right: a number, perhaps with a unit after it, or nothing.
+fn is_number(cell: &str) -> bool {
+    cell == "-" || cell.trim_end_matches('%').parse::<f64>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_to_the_right_and_gaps_are_marked() {
+        let mut table = Table::new(["PID", "NAME", "COMMAND"]);
+        table.row(["1".into(), "init".into(), "/sbin/init\nsplash".into()]);
+        table.row(["1234".into(), String::new(), "sh".into()]);
+        assert_eq!(
+            table.to_string(),
+            " PID  NAME  COMMAND\n   1  init  /sbin/init splash\n1234  -     sh\n"
+        );
+    }
+}

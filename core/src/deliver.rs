@@ -1,0 +1,117 @@
+//! Delivers a bundle of the outbox to the sinks of its profile.
+
+use crate::{
+    Profile,
+    event::{Event, Reporter},
+    outbox::{Claim, OutboxError},
+    profile::ConfiguredSink,
+    sink::{DeliveryContext, DeliveryError, Receipt, Watch},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whether every sink has confirmed; the bundle is no longer in the outbox then.
+    pub complete: bool,
+    /// Where the bundle is, one line for each sink that has confirmed now or before.
+    pub locations: Vec<String>,
+}
+
+/// Looks up an environment variable; only the command line reads the environment.
+pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+/// Delivers to every sink that has not confirmed yet. What fails is told and noted, and does not
+/// keep the other sinks from being tried.
+pub fn deliver(
+    mut claim: Claim,
+    profile: &Profile,
+    env: Env<'_>,
+    stop: &AtomicBool,
+    reporter: &dyn Reporter,
+) -> Result<Delivery, OutboxError> {
+    for state in claim.record().sinks.clone() {
+        if state.receipt.is_some() {
+            continue;
+        }
+        let id = state.id.as_str();
+        match deliver_to(&claim, id, profile, env, stop, reporter) {
+            Ok(receipt) => {
+                let location = receipt.location.clone();
+                reporter.event(&Event::Delivered { sink: id.to_owned(), location });
+                claim.confirmed(id, receipt)?;
+            }
+            Err((reason, help)) => {
+                claim.not_taken(id, &reason)?;
+                reporter.event(&Event::NotDelivered { sink: id.to_owned(), reason, help });
+            }
+        }
+    }
+    let receipts = claim.record().sinks.iter().filter_map(|sink| sink.receipt.as_ref());
+    let locations = receipts.map(|receipt| receipt.location.clone()).collect();
+    Ok(Delivery { complete: claim.close()?, locations })
+}
+
+fn deliver_to(
+    claim: &Claim,
+    id: &str,
+    profile: &Profile,
+    env: Env<'_>,
+    stop: &AtomicBool,
+    reporter: &dyn Reporter,
+) -> Result<Receipt, (String, Option<String>)> {
+    let ConfiguredSink { sink, .. } =
+        profile.sinks.iter().find(|sink| sink.id == id).ok_or_else(|| {
+            (format!("the profile `{}` no longer has this sink", profile.name), None)
+        })?;
+    let destination = sink.destination();
+    reporter.event(&Event::Delivering { sink: id.to_owned(), destination });
+    let watch = Told { sink: id, stop, reporter };
+    let context = DeliveryContext { watch: &watch, base: &profile.base, env };
+    let delivered = catch_unwind(AssertUnwindSafe(|| sink.deliver(claim.sealed(), &context)));
+    match delivered {
+        Ok(Ok(receipt)) => Ok(receipt),
+        Ok(Err(
+            DeliveryError::Unreachable { reason, help } | DeliveryError::Refused { reason, help },
+        )) => Err((reason, help)),
+        Ok(Err(error @ DeliveryError::Read(_))) => {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            Err((format!("{error}: {}", source.unwrap_or_default()), None))
+        }
+        Ok(Err(error)) => Err((error.to_string(), None)),
+        Err(_) => Err((
+            format!("a defect in the sink `{}`: it panicked", claim_plugin(profile, id)),
+            None,
+        )),
+    }
+}
+
+fn claim_plugin<'p>(profile: &'p Profile, id: &str) -> &'p str {
+    profile.sinks.iter().find(|sink| sink.id == id).map_or("", |sink| sink.plugin)
+}
+
+/// Turns what a sink tells into events.
+struct Told<'a> {
+    sink: &'a str,
+    stop: &'a AtomicBool,
+    reporter: &'a dyn Reporter,
+}
+
+impl Watch for Told<'_> {
+    fn sent(&self, bytes: u64, total: u64) {
+        self.reporter.event(&Event::Sent { sink: self.sink.to_owned(), bytes, total });
+    }
+
+    fn retrying(&self, reason: &str, wait: Duration) {
+        let (sink, reason) = (self.sink.to_owned(), reason.to_owned());
+        self.reporter.event(&Event::Retrying { sink, reason, wait });
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

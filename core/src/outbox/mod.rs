@@ -1,0 +1,313 @@
+//! The outbox: where sealed bundles wait until every sink has confirmed them.
+//!
+//! A bundle is `NAME.tar.xz.age` with its record `NAME.tar.xz.age.json`. The record is written
+//! before the bundle, replaced whole at every change, and moved to `delivered/` when the last sink
+//! has confirmed; only then is the bundle removed. A process that works on a bundle holds a lock on
+//! it, so two never deliver the same one, and what a dead process left is recognised.
+
+mod record;
+
+pub use record::{Record, SinkState};
+
+use crate::{
+    bundle::object_key,
+    identity::{private_dir, write_private},
+    seal::{PARTIAL, sync_dir},
+    sink::{Receipt, Sealed},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// What the name of a record ends with.
+const RECORD: &str = ".json";
+
+/// How many records of delivered bundles are kept.
+const DELIVERED_KEPT: usize = 100;
+
+/// The outbox of this host.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    dir: PathBuf,
+}
+
+/// A bundle that waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The file's name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// What is known of it; a bundle that was put here by hand has none.
+    pub record: Option<Record>,
+}
+
+/// A bundle that this process is delivering.
+#[derive(Debug)]
+pub struct Claim {
+    dir: PathBuf,
+    sealed: Sealed,
+    record: Record,
+    _lock: File,
+}
+
+/// Why a bundle cannot be taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OutboxError {
+    /// There is no such bundle.
+    #[error("there is no bundle `{0}` in the outbox")]
+    Unknown(String),
+    /// Another process is delivering it.
+    #[error("another process is delivering `{0}`")]
+    Busy(String),
+    /// It was put here by hand, so nobody knows where to deliver it.
+    #[error("nothing is known of where `{0}` is to be delivered")]
+    NoRecord(String),
+    /// The outbox cannot be read or written.
+    #[error("cannot use the outbox `{}`: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Outbox {
+    /// Opens the folder, and makes it if there is none.
+    pub fn open(dir: &Path) -> Result<Self, OutboxError> {
+        private_dir(&dir.join("delivered")).map_err(failed(dir))?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Announces a bundle that will be sealed here, so that it is known where it goes whatever
+    /// happens next.
+    pub fn announce(&self, name: &str, record: &Record) -> Result<(), OutboxError> {
+        let path = self.record_path(name);
+        write_record(&path, record).map_err(failed(&path))
+    }
+
+    /// Takes back the announcement of a bundle that could not be sealed.
+    pub fn withdraw(&self, name: &str) {
+        _ = fs::remove_file(self.record_path(name));
+    }
+
+    /// Removes what dead processes left half-written, and says of which bundles.
+    pub fn recover(&self) -> Result<Vec<String>, OutboxError> {
+        let mut removed = Vec::new();
+        for name in self.names()? {
+            let Some(bundle) = name.strip_suffix(PARTIAL) else { continue };
+            let path = self.dir.join(&name);
+            if lock(&path).map_err(failed(&path))?.is_some() {
+                fs::remove_file(&path).map_err(failed(&path))?;
+                self.withdraw(bundle);
+                removed.push(bundle.to_owned());
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The bundles that wait, by name, which is by product and time.
+    pub fn waiting(&self) -> Result<Vec<Waiting>, OutboxError> {
+        let mut waiting = Vec::new();
+        for name in self.names()? {
+            if !name.ends_with(".age") {
+                continue;
+            }
+            let path = self.dir.join(&name);
+            // Delivered while we looked.
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let record = read_record(&self.record_path(&name)).ok();
+            waiting.push(Waiting { name, bytes: metadata.len(), record });
+        }
+        Ok(waiting)
+    }
+
+    /// The records of bundles that were delivered, with their names; the newest last.
+    pub fn delivered(&self) -> Result<Vec<(String, Record)>, OutboxError> {
+        let dir = self.dir.join("delivered");
+        let mut found = Vec::new();
+        for name in names(&dir).map_err(failed(&dir))? {
+            if let (Ok(record), Some(name)) =
+                (read_record(&dir.join(&name)), name.strip_suffix(RECORD))
+            {
+                found.push((name.to_owned(), record));
+            }
+        }
+        found.sort_by_key(|(_, record)| record.created);
+        Ok(found)
+    }
+
+    /// Copies a bundle from elsewhere into the outbox, to be delivered as `record` says.
+    pub fn adopt(&self, bundle: &Path, record: &Record) -> Result<String, OutboxError> {
+        let name = bundle.file_name().and_then(|name| name.to_str());
+        let name = name.filter(|name| object_key(name).is_some());
+        let name = name.ok_or_else(|| OutboxError::Unknown(bundle.display().to_string()))?;
+        let path = self.dir.join(name);
+        if path.exists() {
+            return Ok(name.to_owned());
+        }
+        self.announce(name, record)?;
+        let copied = copy_whole(bundle, &path);
+        if copied.is_err() {
+            self.withdraw(name);
+        }
+        copied.map_err(failed(bundle))?;
+        Ok(name.to_owned())
+    }
+
+    /// Takes a bundle for delivery by this process alone.
+    pub fn claim(&self, name: &str) -> Result<Claim, OutboxError> {
+        let path = self.dir.join(name);
+        let unknown = || OutboxError::Unknown(name.to_owned());
+        let found = lock(&path).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Err(unknown()),
+            _ => Err(failed(&path)(error)),
+        })?;
+        let mut file = found.ok_or_else(|| OutboxError::Busy(name.to_owned()))?;
+        let metadata = file.metadata().map_err(failed(&path))?;
+        // Another process may have delivered and removed it between our open and our lock.
+        if metadata.nlink() == 0 {
+            return Err(unknown());
+        }
+        let record = read_record(&self.record_path(name));
+        let record = record.map_err(|_| OutboxError::NoRecord(name.to_owned()))?;
+        let mut sha256 = Sha256::new();
+        io::copy(&mut file, &mut sha256).map_err(failed(&path))?;
+        let sealed = Sealed {
+            len: metadata.len(),
+            sha256: sha256.finalize().into(),
+            key: object_key(name).unwrap_or_else(|| format!("reports/{name}")),
+            path,
+        };
+        Ok(Claim { dir: self.dir.clone(), sealed, record, _lock: file })
+    }
+
+    fn names(&self) -> Result<Vec<String>, OutboxError> {
+        names(&self.dir).map_err(failed(&self.dir))
+    }
+
+    fn record_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}{RECORD}"))
+    }
+}
+
+impl Claim {
+    /// The bundle.
+    pub fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
+    /// What is known of it.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Notes that a sink has confirmed the bundle.
+    pub fn confirmed(&mut self, sink: &str, receipt: Receipt) -> Result<(), OutboxError> {
+        self.change(sink, |state| {
+            state.receipt = Some(receipt);
+            state.error = None;
+        })
+    }
+
+    /// Notes that a sink did not take the bundle, and why.
+    pub fn not_taken(&mut self, sink: &str, error: &str) -> Result<(), OutboxError> {
+        self.change(sink, |state| state.error = Some(error.to_owned()))
+    }
+
+    fn change(
+        &mut self,
+        sink: &str,
+        change: impl FnOnce(&mut SinkState),
+    ) -> Result<(), OutboxError> {
+        if let Some(state) = self.record.sinks.iter_mut().find(|state| state.id == sink) {
+            state.tries += 1;
+            change(state);
+        }
+        let path = self.dir.join(format!("{}{RECORD}", self.sealed.name()));
+        write_record(&path, &self.record).map_err(failed(&path))
+    }
+
+    /// Ends the delivery: a bundle that every sink has confirmed is removed and its receipts are
+    /// kept, any other stays. Says whether it was removed.
+    pub fn close(self) -> Result<bool, OutboxError> {
+        if !self.record.is_delivered() {
+            return Ok(false);
+        }
+        let record = format!("{}{RECORD}", self.sealed.name());
+        let (from, kept) = (self.dir.join(&record), self.dir.join("delivered").join(&record));
+        // The bundle goes first: a record without a bundle harms nobody, a bundle without a record
+        // would be delivered twice.
+        write_record(&kept, &self.record).map_err(failed(&kept))?;
+        fs::remove_file(&self.sealed.path).map_err(failed(&self.sealed.path))?;
+        fs::remove_file(&from).map_err(failed(&from))?;
+        forget_old(&self.dir.join("delivered"));
+        Ok(true)
+    }
+}
+
+/// Removes the oldest records of delivered bundles beyond those that are kept.
+fn forget_old(dir: &Path) {
+    let mut records: Vec<_> = names(dir).unwrap_or_default();
+    let created = |name: &String| read_record(&dir.join(name)).map(|record| record.created).ok();
+    records.sort_by_cached_key(created);
+    let old = records.len().saturating_sub(DELIVERED_KEPT);
+    for name in &records[..old] {
+        _ = fs::remove_file(dir.join(name));
+    }
+}
+
+/// Opens and locks a file; `None` if another process holds it.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = File::open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    let mut names: Vec<String> =
+        names.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
+
+fn write_record(path: &Path, record: &Record) -> io::Result<()> {
+    write_private(path, &serde_json::to_vec_pretty(record)?)
+}
+
+fn read_record(path: &Path) -> io::Result<Record> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
+    let dir = to.parent().unwrap_or(Path::new("/"));
+    let mut copy = tempfile::NamedTempFile::new_in(dir)?;
+    io::copy(&mut File::open(from)?, &mut copy)?;
+    copy.as_file().sync_all()?;
+    copy.persist_noclobber(to).map_err(|error| error.error)?;
+    sync_dir(to)
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> OutboxError {
+    let path = path.to_owned();
+    move |source| OutboxError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! What the outbox knows of a bundle. It holds no secret and nothing that the user typed.
+
+use crate::sink::Receipt;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is known of a bundle in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Record {
+    /// The profile: a name of the search path, or an absolute path. It says how to reach the sinks,
+    /// so a profile that was put right is used by the next try.
+    pub profile: String,
+    /// Its product.
+    pub product: String,
+    /// When the bundle was made.
+    pub created: Timestamp,
+    /// Where it is to be delivered, in order.
+    pub sinks: Vec<SinkState>,
+}
+
+/// One sink of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SinkState {
+    /// Its id in the profile.
+    pub id: String,
+    /// How often it was tried.
+    #[serde(default)]
+    pub tries: u32,
+    /// Its answer, once it has confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// Why it did not take the bundle, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Record {
+    /// A record of a bundle that no sink has yet.
+    pub fn new<'s>(
+        profile: &str,
+        product: &str,
+        created: Timestamp,
+        sinks: impl IntoIterator<Item = &'s str>,
+    ) -> Self {
+        let sinks = sinks.into_iter().map(|id| SinkState {
+            id: id.to_owned(),
+            tries: 0,
+            receipt: None,
+            error: None,
+        });
+        let (profile, product) = (profile.to_owned(), product.to_owned());
+        Self { profile, product, created, sinks: sinks.collect() }
+    }
+
+    /// Whether every sink has confirmed.
+    pub fn is_delivered(&self) -> bool {
+        self.sinks.iter().all(|sink| sink.receipt.is_some())
+    }
+}

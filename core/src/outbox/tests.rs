@@ -1,0 +1,85 @@
+//! What the outbox promises.
+
+use super::*;
+use jiff::Timestamp;
+
+const NAME: &str = "komand-20261123T104205Z-0123456789.tar.xz.age";
+
+fn record() -> Record {
+    Record::new("komand", "Komand", Timestamp::UNIX_EPOCH, ["bucket", "desk"])
+}
+
+fn receipt() -> Receipt {
+    let (location, at) = ("/somewhere".to_owned(), Timestamp::UNIX_EPOCH);
+    Receipt { location, reference: None, at }
+}
+
+fn with_bundle() -> (tempfile::TempDir, Outbox) {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(&dir.path().join("outbox")).unwrap();
+    outbox.announce(NAME, &record()).unwrap();
+    fs::write(outbox.dir().join(NAME), "sealed").unwrap();
+    (dir, outbox)
+}
+
+#[test]
+fn a_bundle_stays_until_its_last_sink_has_confirmed() {
+    let (_dir, outbox) = with_bundle();
+    let mut claim = outbox.claim(NAME).unwrap();
+    claim.confirmed("bucket", receipt()).unwrap();
+    claim.not_taken("desk", "no answer").unwrap();
+    assert!(!claim.close().unwrap());
+
+    let waiting = outbox.waiting().unwrap();
+    let sinks = &waiting[0].record.as_ref().unwrap().sinks;
+    assert!(sinks[0].receipt.is_some());
+    assert_eq!(sinks[1].error.as_deref(), Some("no answer"));
+
+    let mut claim = outbox.claim(NAME).unwrap();
+    claim.confirmed("desk", receipt()).unwrap();
+    assert!(claim.close().unwrap());
+    assert!(outbox.waiting().unwrap().is_empty());
+    assert_eq!(outbox.delivered().unwrap()[0].0, NAME, "the receipts are kept");
+}
+
+#[test]
+fn two_processes_do_not_deliver_the_same_bundle() {
+    let (_dir, outbox) = with_bundle();
+    let claim = outbox.claim(NAME).unwrap();
+    assert!(matches!(outbox.claim(NAME), Err(OutboxError::Busy(_))));
+    drop(claim);
+    assert!(outbox.claim(NAME).is_ok());
+}
+
+#[test]
+fn what_a_dead_process_left_is_removed_and_named_and_a_live_one_is_left_alone() {
+    let (_dir, outbox) = with_bundle();
+    let dead = outbox.dir().join(format!("dead.tar.xz.age{PARTIAL}"));
+    let live = outbox.dir().join(format!("live.tar.xz.age{PARTIAL}"));
+    fs::write(&dead, "half").unwrap();
+    fs::write(&live, "half").unwrap();
+    let lock = File::open(&live).unwrap();
+    lock.lock().unwrap();
+
+    assert_eq!(outbox.recover().unwrap(), ["dead.tar.xz.age"]);
+    assert!(!dead.exists());
+    assert!(live.exists());
+    assert_eq!(outbox.waiting().unwrap().len(), 1, "a sealed bundle is no debris");
+}
+
+#[test]
+fn an_unknown_bundle_is_said_to_be_unknown() {
+    let (_dir, outbox) = with_bundle();
+    assert!(matches!(outbox.claim("other.age"), Err(OutboxError::Unknown(_))));
+}
+
+#[test]
+fn a_bundle_from_elsewhere_is_taken_in() {
+    let (dir, outbox) = with_bundle();
+    let name = "komand-20261124T104205Z-9876543210.tar.xz.age";
+    fs::write(dir.path().join(name), "elsewhere").unwrap();
+    assert_eq!(outbox.adopt(&dir.path().join(name), &record()).unwrap(), name);
+    assert_eq!(outbox.claim(name).unwrap().sealed().len(), 9);
+    let holiday = dir.path().join("holiday.jpg");
+    assert!(outbox.adopt(&holiday, &record()).is_err());
+}
