@@ -1,11 +1,37 @@
 //! Profiles: a TOML file by a product team that says what to gather, what to remove, for whom to
 //! encrypt and where to deliver.
 
+mod check;
+mod merge;
+mod options;
+mod problem;
+mod read;
+mod recipient;
+mod reference;
+mod schema;
+mod search;
+mod source;
+mod steps;
+mod suggest;
+mod syntax;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use problem::{Problem, ProfileError};
+pub use read::{Env, load};
+pub use reference::{Described, catalogue, reference};
+pub use schema::schema;
+pub use search::{Library, Listed, Origin};
+pub use template::template;
+
 use crate::{
     Collector, Sink,
     redact::Redaction,
     units::{Length, Size, TimePoint},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::{path::PathBuf, sync::Arc};
 
 /// A profile that has been read and found good. Only the checker makes one.
@@ -34,8 +60,35 @@ pub struct Profile {
     pub sinks: Vec<ConfiguredSink>,
 }
 
+impl Profile {
+    /// The product as it stands in names of bundles and objects: `[a-z0-9-]`, never empty.
+    pub fn slug(&self) -> String {
+        slug(&self.product)
+    }
+}
+
+/// The longest product in a name: with time, id and ending it stays far below the 143 bytes that
+/// the strictest common file system (eCryptfs) allows.
+const SLUG_LENGTH: usize = 40;
+
+/// Writes a product's name in `[a-z0-9-]`.
+fn slug(product: &str) -> String {
+    let plain = product.to_lowercase();
+    let words = plain.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut slug = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join("-");
+    slug.truncate(SLUG_LENGTH);
+    match slug.trim_end_matches('-') {
+        "" => "product".to_owned(),
+        slug => slug.to_owned(),
+    }
+}
+
 /// `[report]`: what the user is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct ReportForm {
     /// Whether an e-mail address is asked for.
     pub contact: Contact,
@@ -46,7 +99,8 @@ pub struct ReportForm {
 }
 
 /// Whether an e-mail address is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Contact {
     /// It must be given.
     Required,
@@ -58,31 +112,34 @@ pub enum Contact {
 }
 
 /// A question of the profile's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct Question {
     /// Its id in the report.
     pub id: String,
     /// Its words.
     pub ask: String,
     /// Whether it must be answered.
+    #[serde(default)]
     pub required: bool,
 }
 
 /// `[limits]`: what a run may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Limits {
-    /// How long gathering may take.
+    /// How long gathering may take; 5 minutes if not given.
     pub time: Length,
-    /// How large the compressed bundle may be.
+    /// How large the compressed bundle may be; 500 MB if not given.
     pub size: Size,
-    /// How much memory the pipeline may use.
+    /// How much memory the pipeline may use; 256 MB if not given.
     pub memory: Size,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time: Length(std::time::Duration::from_secs(300)),
+            time: Length(std::time::Duration::from_mins(5)),
             size: Size(500_000_000),
             memory: Size(256_000_000),
         }
@@ -90,7 +147,8 @@ impl Default for Limits {
 }
 
 /// How the archive is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// xz: small, read everywhere.
     #[default]
@@ -115,9 +173,10 @@ pub struct Step {
 }
 
 /// The options that every step has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct StepOptions {
-    /// How long it may take.
+    /// How long it may take; 60 seconds if not given.
     pub timeout: Length,
     /// How many bytes it may gather, before compression; without it, only the run's limits hold.
     pub max_size: Option<Size>,
@@ -138,7 +197,7 @@ pub struct StepOptions {
 impl Default for StepOptions {
     fn default() -> Self {
         Self {
-            timeout: Length(std::time::Duration::from_secs(60)),
+            timeout: Length(std::time::Duration::from_mins(1)),
             max_size: None,
             when: None,
             since: None,
@@ -151,7 +210,8 @@ impl Default for StepOptions {
 }
 
 /// What happens to binary data, in which secrets cannot be found reliably.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Binary {
     /// It is left out and named.
     #[default]
@@ -161,7 +221,8 @@ pub enum Binary {
 }
 
 /// `when`: a condition for a step. All that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct When {
     /// Something exists at this path.
     pub path: Option<PathBuf>,

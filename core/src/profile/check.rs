@@ -1,0 +1,352 @@
+//! Makes a [`Profile`] of a merged table, or says everything that is wrong with it.
+
+use super::{
+    Compression, ConfiguredSink, Limits, Profile, ReportForm, Step, StepOptions,
+    merge::{SECTIONS, TABLES},
+    options::{Options, schema_of},
+    read::Env,
+    recipient,
+    source::{Finding, Findings, Sources},
+    suggest, syntax,
+};
+use crate::{
+    plugin::Plugins,
+    redact::{Redaction, Rule},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// What stands at the top of a profile, beside its tables.
+const TOP: [&str; 3] = ["product", "description", "extends"];
+
+/// `[archive]`
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Archive {
+    /// How the archive is compressed; `xz` if not given.
+    pub(super) compression: Compression,
+}
+
+/// `[encrypt]`
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Encrypt {
+    /// For whom the bundle is encrypted: public keys of age (`age1…`) or SSH (`ssh-ed25519 …`,
+    /// `ssh-rsa …`). Each of them can open it alone.
+    pub(super) recipients: Vec<String>,
+}
+
+/// A profile without its name and hash.
+pub(super) struct Parts {
+    product: String,
+    report: ReportForm,
+    limits: Limits,
+    steps: Vec<Arc<Step>>,
+    redaction: Redaction,
+    recipients: Vec<String>,
+    compression: Compression,
+    sinks: Vec<ConfiguredSink>,
+}
+
+impl Parts {
+    pub(super) fn into_profile(self, name: String, sha256: String, base: PathBuf) -> Profile {
+        Profile {
+            name,
+            sha256,
+            base,
+            product: self.product,
+            report: self.report,
+            limits: self.limits,
+            steps: self.steps,
+            redaction: self.redaction,
+            recipients: self.recipients,
+            compression: self.compression,
+            sinks: self.sinks,
+        }
+    }
+}
+
+/// Checks the merged table of a profile.
+pub(super) struct Checker<'a> {
+    pub(super) plugins: &'a Plugins,
+    pub(super) sources: &'a Sources,
+    /// The numbers of the sources, each after all that it extends.
+    pub(super) order: &'a [usize],
+    pub(super) base: &'a Path,
+    pub(super) env: Env<'a>,
+    /// Some of the profile is no TOML, so what is missing may only seem to be.
+    pub(super) broken: bool,
+    pub(super) findings: Findings,
+}
+
+impl Checker<'_> {
+    /// Checks all of it; gives nothing if anything that a profile must have is missing.
+    pub(super) fn profile(&mut self, mut root: DeTable<'_>) -> Option<Parts> {
+        let product = self.product(root.remove("product"));
+        self.text("description", root.remove("description"));
+        root.remove("extends");
+        let report: Option<ReportForm> = self.table("report", &mut root);
+        let limits: Option<Limits> = self.table("limits", &mut root);
+        let archive: Option<Archive> = self.table("archive", &mut root);
+        let recipients = self.recipients(&mut root);
+        let steps = self.steps(root.remove("collect"));
+        let redactors = self.redactors(root.remove("redact"));
+        let deliver = root.get_key_value("deliver").map(|(key, _)| key.span());
+        let sinks = self.sinks(root.remove("deliver"));
+        self.unknown_tables(&root);
+        if let (Some(span), Some([])) = (deliver, recipients.as_deref())
+            && !sinks.is_empty()
+        {
+            self.missing(
+                Finding::new(
+                    span,
+                    "the profile delivers bundles that nobody could keep secret",
+                )
+                .label("needs `[encrypt]`")
+                .help(
+                    "add `[encrypt]` with `recipients = [\"age1…\"]`; \
+                         `collect-desk keygen` makes such a key"
+                        .to_owned(),
+                ),
+            );
+        }
+        let redaction = self.redaction(redactors, &sinks);
+        Some(Parts {
+            product: product?,
+            report: report?,
+            limits: limits?,
+            steps,
+            redaction: redaction?,
+            recipients: recipients?,
+            compression: archive?.compression,
+            sinks,
+        })
+    }
+
+    /// Reports that something is missing.
+    pub(super) fn missing(&mut self, finding: Finding) {
+        if !self.broken {
+            self.findings.push(finding);
+        }
+    }
+
+    fn product(&mut self, value: Option<Spanned<DeValue<'_>>>) -> Option<String> {
+        let Some(value) = value else {
+            let start = self.sources.get(0).start;
+            let finding = Finding::new(start..start, "the profile names no product");
+            self.missing(finding.help("add `product = \"…\"` at its top".to_owned()));
+            return None;
+        };
+        let span = value.span();
+        let product = self.text("product", Some(value))?;
+        if product.trim().is_empty() {
+            self.findings
+                .push(Finding::new(span, "the product has no name"));
+        }
+        Some(product)
+    }
+
+    fn text(&mut self, name: &str, value: Option<Spanned<DeValue<'_>>>) -> Option<String> {
+        let value = value?;
+        let text = value.get_ref().as_str().map(str::to_owned);
+        if text.is_none() {
+            let found = syntax::kind(value.get_ref());
+            let finding = Finding::new(value.span(), format!("expected a text, found {found}"));
+            self.findings
+                .push(finding.help(format!("write it like `{name} = \"…\"`")));
+        }
+        text
+    }
+
+    /// Reads one of the tables that hold options.
+    fn table<T: DeserializeOwned + JsonSchema + Verify>(
+        &mut self,
+        name: &str,
+        root: &mut DeTable<'_>,
+    ) -> Option<T> {
+        let options = self.options::<T>(name, root)?;
+        let read: T = options.read(&mut self.findings)?;
+        read.verify(&options, &mut self.findings);
+        Some(read)
+    }
+
+    /// The options of a table; none if it is no table.
+    fn options<'i, T: JsonSchema>(
+        &mut self,
+        name: &str,
+        root: &mut DeTable<'i>,
+    ) -> Option<Options<'i>> {
+        let (span, table) = match root.remove_entry(name) {
+            None => (0..0, DeTable::new()),
+            Some((key, value)) => (key.span(), self.expect_table(&format!("[{name}]"), value)?),
+        };
+        let (owner, schema) = (format!("`[{name}]`"), schema_of::<T>());
+        Some(Options {
+            owner,
+            span,
+            table,
+            schema,
+            common: Vec::new(),
+        })
+    }
+
+    pub(super) fn expect_table<'i>(
+        &mut self,
+        written: &str,
+        value: Spanned<DeValue<'i>>,
+    ) -> Option<DeTable<'i>> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Some(table),
+            other => {
+                let message = format!("expected a table, found {}", syntax::kind(&other));
+                let help = format!("write it as a table of its own: `{written}`");
+                self.findings.push(Finding::new(span, message).help(help));
+                None
+            }
+        }
+    }
+
+    fn recipients(&mut self, root: &mut DeTable<'_>) -> Option<Vec<String>> {
+        let options = self.options::<Encrypt>("encrypt", root)?;
+        let recipients = options.read::<Encrypt>(&mut self.findings)?.recipients;
+        let places = options
+            .table
+            .get("recipients")
+            .and_then(|value| value.get_ref().as_array());
+        for (place, written) in places
+            .into_iter()
+            .flat_map(|places| places.iter())
+            .zip(&recipients)
+        {
+            if let Err((message, help)) = recipient::check(written) {
+                self.findings
+                    .push(Finding::new(place.span(), message).help(help));
+            }
+        }
+        Some(recipients)
+    }
+
+    fn unknown_tables(&mut self, root: &DeTable<'_>) {
+        for (key, value) in root {
+            let name = key.get_ref().as_ref();
+            let known: Vec<_> = match value.get_ref() {
+                DeValue::Table(_) => [&SECTIONS[..], &TABLES[..]].concat(),
+                _ => TOP.to_vec(),
+            };
+            let help = suggest::did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("a profile has {}", suggest::list(known)));
+            let message = format!("a profile has no `{name}`");
+            self.findings.push(
+                Finding::new(key.span(), message)
+                    .label("unknown")
+                    .help(help),
+            );
+        }
+    }
+
+    /// Compiles the rules of the redactors, and one for every secret of the sinks.
+    fn redaction(&mut self, rules: Vec<Rule>, sinks: &[ConfiguredSink]) -> Option<Redaction> {
+        // A secret that cannot be read now is no error of the profile: delivery will say so.
+        let sources = sinks
+            .iter()
+            .flat_map(|sink| sink.sink.secrets().into_iter().map(|s| (&sink.id, s)));
+        let secrets = sources
+            .filter_map(|(id, source)| Some((id, source.resolve(self.base, self.env).ok()?)));
+        _ = secrets.count();
+        match Redaction::compile(rules) {
+            Ok(redaction) => Some(redaction),
+            Err(error) => {
+                self.findings.push(Finding::new(0..0, error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// What must hold for options beyond their types.
+pub(super) trait Verify {
+    fn verify(&self, options: &Options<'_>, findings: &mut Findings);
+}
+
+impl Verify for Archive {
+    fn verify(&self, _: &Options<'_>, _: &mut Findings) {}
+}
+
+impl Verify for ReportForm {
+    fn verify(&self, options: &Options<'_>, findings: &mut Findings) {
+        let places = options
+            .table
+            .get("questions")
+            .and_then(|value| value.get_ref().as_array());
+        let places = places.into_iter().flat_map(|places| places.iter());
+        let mut seen = Vec::new();
+        for (place, question) in places.zip(&self.questions) {
+            let id = &question.id;
+            let span = place
+                .get_ref()
+                .get("id")
+                .map_or_else(|| place.span(), Spanned::span);
+            if !is_id(id) {
+                findings
+                    .push(Finding::new(span, format!("`{id}` is no id")).help(ID_HELP.to_owned()));
+            } else if seen.contains(&id) {
+                let message = format!("two questions have the id `{id}`");
+                findings.push(Finding::new(span, message).help("rename one".to_owned()));
+            }
+            seen.push(id);
+        }
+    }
+}
+
+impl Verify for Limits {
+    fn verify(&self, options: &Options<'_>, findings: &mut Findings) {
+        let empty = [
+            ("time", self.time.0.is_zero()),
+            ("size", self.size.0 == 0),
+            ("memory", self.memory.0 == 0),
+        ];
+        for (name, _) in empty.into_iter().filter(|(_, empty)| *empty) {
+            let message = format!("with no {name} at all nothing can be gathered");
+            findings.push(Finding::new(options.span_of(name), message));
+        }
+    }
+}
+
+impl Verify for StepOptions {
+    fn verify(&self, options: &Options<'_>, findings: &mut Findings) {
+        if self.timeout.0.is_zero() {
+            let message = "with no time at all nothing can be gathered";
+            let help = "to switch the step off write `enabled = false`".to_owned();
+            findings.push(Finding::new(options.span_of("timeout"), message).help(help));
+        }
+        let Some(when) = &self.when else { return };
+        if when.path.is_none() && when.command.is_none() {
+            let help = "write it like `when = { path = \"/etc/nginx\" }`".to_owned();
+            let message = "`when` names neither a path nor a command";
+            findings.push(Finding::new(options.span_of("when"), message).help(help));
+        }
+        if let Some(path) = when.path.as_ref().filter(|path| path.is_relative()) {
+            let message = format!("`{}` is no absolute path", path.display());
+            let span = options.span_of_named("when", &message);
+            findings.push(Finding::new(span, message).help("let it begin with `/`".to_owned()));
+        }
+    }
+}
+
+/// What an id may be: part of a path in the bundle, on every system and in every shell.
+pub(super) const ID_HELP: &str =
+    "an id has small letters, digits and `-`, and begins with a letter or a digit";
+
+pub(super) fn is_id(id: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    id.starts_with(allowed) && id.chars().all(|c| allowed(c) || c == '-')
+}
