@@ -1,7 +1,10 @@
-//! What plugin tests need: a made-up host, and a look at what was collected from it.
+//! What plugin tests need: a made-up host, a look at what was collected from it, and a made-up
+//! sealed bundle.
 
 mod host;
+mod sealed;
 mod trial;
 
 pub use host::{FakeHost, Release};
+pub use sealed::sealed;
 pub use trial::{Collected, Trial};

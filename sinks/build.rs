@@ -1,0 +1,5 @@
+//! Makes cargo notice a new plugin file, which `automod` alone would not.
+
+fn main() {
+    println!("cargo::rerun-if-changed=src/plugins");
+}

@@ -1,0 +1,134 @@
+//! Tries again what can pass by itself.
+
+use crate::http::Mask;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use collect_core::sink::{DeliveryError, Watch};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How soon a wish to stop is noticed while waiting.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often, and how long in all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    /// Tries, the first included.
+    pub(crate) tries: usize,
+    /// The first wait; each further one is twice as long, and up to as much again at random, so
+    /// that a fleet of hosts does not come back all at once.
+    pub(crate) first_wait: Duration,
+    /// A server's own wish (`Retry-After`) is granted up to this.
+    pub(crate) longest_wait: Duration,
+    /// All waits together.
+    pub(crate) all_waits: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            tries: 6,
+            first_wait: Duration::from_secs(1),
+            longest_wait: Duration::from_mins(1),
+            all_waits: Duration::from_mins(2),
+        }
+    }
+}
+
+/// A try that failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: DeliveryError,
+    pub(crate) again: Again,
+}
+
+/// Whether to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The same would happen.
+    Never,
+    /// Once in a delivery: it may have been an accident on the way.
+    Once,
+    /// After a wait.
+    Later,
+    /// After as long as the server wishes.
+    After(Duration),
+}
+
+impl From<DeliveryError> for Failed {
+    fn from(error: DeliveryError) -> Self {
+        Self { error, again: Again::Never }
+    }
+}
+
+/// Runs `attempt` until it succeeds, fails for good, or has been tried often enough.
+///
+/// Every message goes through `mask`.
+pub(crate) async fn retry<T>(
+    schedule: &Schedule,
+    mask: &Mask,
+    watch: &dyn Watch,
+    mut attempt: impl AsyncFnMut() -> Result<T, Failed>,
+) -> Result<T, DeliveryError> {
+    let mut waits = ExponentialBuilder::default()
+        .with_min_delay(schedule.first_wait)
+        .with_max_delay(schedule.longest_wait)
+        .with_max_times(schedule.tries.saturating_sub(1))
+        .with_jitter()
+        .build();
+    let mut patience = schedule.all_waits;
+    let mut tries = 0;
+    let mut second_chance = true;
+    loop {
+        tries += 1;
+        let failed = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(failed) => failed,
+        };
+        let wait = match failed.again {
+            Again::Never => None,
+            Again::Once => waits.next().filter(|_| std::mem::take(&mut second_chance)),
+            Again::Later => waits.next(),
+            Again::After(wish) => {
+                waits.next().map(|wait| wait.max(wish.min(schedule.longest_wait)))
+            }
+        };
+        let Some(wait) = wait.filter(|wait| *wait <= patience) else {
+            return Err(clean(failed.error, mask, tries));
+        };
+        patience -= wait;
+        watch.retrying(&mask.clean(&failed.error.to_string()), wait);
+        pause(wait, watch).await?;
+    }
+}
+
+/// Waits, unless the user stops it.
+async fn pause(wait: Duration, watch: &dyn Watch) -> Result<(), DeliveryError> {
+    let end = Instant::now() + wait;
+    loop {
+        if watch.stopped() {
+            return Err(DeliveryError::Stopped);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        sleep(left.min(TICK)).await;
+    }
+}
+
+fn clean(error: DeliveryError, mask: &Mask, tries: usize) -> DeliveryError {
+    let help_of = |help: Option<String>| help.map(|help| mask.clean(&help));
+    match error {
+        DeliveryError::Unreachable { reason, help } if tries > 1 => DeliveryError::Unreachable {
+            reason: format!("{} (tried {tries} times)", mask.clean(&reason)),
+            help: help_of(help),
+        },
+        DeliveryError::Unreachable { reason, help } => {
+            DeliveryError::Unreachable { reason: mask.clean(&reason), help: help_of(help) }
+        }
+        DeliveryError::Refused { reason, help } => {
+            DeliveryError::Refused { reason: mask.clean(&reason), help: help_of(help) }
+        }
+        other => other,
+    }
+}

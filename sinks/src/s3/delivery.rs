@@ -1,0 +1,131 @@
+//! One bundle on its way to one bucket.
+
+use super::{
+    access::{Access, CHECKSUM, Way},
+    answer::{Verdict, judge},
+};
+use crate::{
+    http::{
+        Failure, Mask,
+        upload::{Answer, Broken, Limits, Upload, exchange},
+    },
+    retry::{Again, Failed, Schedule, retry},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use collect_core::sink::{DeliveryError, Sealed, Watch};
+use reqwest::{Client, Method};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the question for a stored object's checksum may take.
+const QUESTION: Duration = Duration::from_secs(30);
+
+/// After a broken try, the server has so many times longer to say no before the body is sent: it
+/// may have tried to say why it breaks off.
+const LISTEN_LONGER: u32 = 10;
+
+/// One bundle on its way to one bucket.
+pub(crate) struct Delivery<'a> {
+    pub(crate) access: Access,
+    pub(crate) referer: Option<&'a str>,
+    pub(crate) client: Client,
+    /// The server's name in messages.
+    pub(crate) host: String,
+    pub(crate) bundle: &'a Sealed,
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) limits: Limits,
+    pub(crate) mask: &'a Mask,
+}
+
+impl Delivery<'_> {
+    /// Tries until the bundle is stored or refused, and gives the last answer.
+    pub(crate) async fn run(mut self, schedule: &Schedule) -> Result<Answer, DeliveryError> {
+        // Whether an earlier try of this delivery may have stored the bundle without our hearing.
+        let mut perhaps_stored = false;
+        let (mask, watch) = (self.mask, self.watch);
+        retry(schedule, mask, watch, async || {
+            let answer = match self.put().await? {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    perhaps_stored |= failure.arrived;
+                    self.limits.verdict *= LISTEN_LONGER;
+                    self.limits.verdict = self.limits.verdict.min(QUESTION);
+                    return Err(Failed::from(failure));
+                }
+            };
+            match judge(&answer, self.access.way(), &self.host, mask) {
+                Verdict::Stored => Ok(answer),
+                Verdict::Exists if perhaps_stored && self.access.owns_key(self.bundle) => {
+                    Ok(answer)
+                }
+                Verdict::Exists => self.compare().await,
+                Verdict::Failed(failed) => {
+                    perhaps_stored |= answer.status.is_server_error();
+                    Err(failed)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends the bundle once. The outer error ends the delivery.
+    async fn put(&self) -> Result<Result<Answer, Failure>, DeliveryError> {
+        let (url, headers) = self.access.put(self.bundle, self.referer)?;
+        let upload = Upload {
+            method: Method::PUT,
+            url,
+            headers,
+            file: self.bundle.open().map_err(DeliveryError::Read)?,
+            len: self.bundle.len(),
+        };
+        let sent = upload.send(&self.client, &self.host, &self.limits, self.watch);
+        match sent.await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(Broken::Line(failure)) => Ok(Err(failure)),
+            Err(Broken::File(error)) => Err(DeliveryError::Read(error)),
+            Err(Broken::Stopped) => Err(DeliveryError::Stopped),
+        }
+    }
+
+    /// There is an object of this key: is it this bundle, from an earlier delivery?
+    async fn compare(&self) -> Result<Answer, Failed> {
+        let mut another = false;
+        if let Some((url, headers)) = self.access.head(self.bundle, self.referer) {
+            let question = exchange(self.client.head(url).headers(headers));
+            let ours = STANDARD.encode(self.bundle.sha256());
+            if let Ok(Ok(answer)) = timeout(QUESTION, question).await
+                && let Some(theirs) = answer.header(CHECKSUM)
+            {
+                if theirs == ours {
+                    return Ok(answer);
+                }
+                another = true;
+            }
+        }
+        let help = match self.access.way() {
+            _ if another => "its content is another one; it is not overwritten: ask those who own \
+                             the bucket how it came there"
+                .into(),
+            Way::Token(_) | Way::Keys(_) => format!(
+                "most likely an earlier delivery of this bundle arrived without its confirmation; \
+                 ask those who own the bucket for `{}`",
+                self.bundle.key()
+            ),
+            Way::Presigned => "a presigned URL takes one bundle: get a new one".into(),
+        };
+        Err(Failed::from(DeliveryError::Refused {
+            reason: format!("`{}` holds an object of this key already", self.host),
+            help: Some(help),
+        }))
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        let (reason, help) = (failure.reason, failure.help);
+        if failure.lasting {
+            return DeliveryError::Refused { reason, help }.into();
+        }
+        Self { error: DeliveryError::Unreachable { reason, help }, again: Again::Later }
+    }
+}
