@@ -2,5 +2,7 @@
 //! `automod` makes would not notice.
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/plugins");
+    for folder in ["src/plugins", "src/redactors"] {
+        println!("cargo::rerun-if-changed={folder}");
+    }
 }

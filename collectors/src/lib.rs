@@ -4,8 +4,14 @@
 //! names them. They reach the machine only through [`collect_core::host::Host`].
 
 mod facts;
+mod journal;
+
 mod plugins {
     automod::dir!("src/plugins");
+}
+
+mod redactors {
+    automod::dir!("src/redactors");
 }
 
 /// Makes a binary that calls it link this crate, and so its plugins.

@@ -9,6 +9,7 @@ pub mod collector;
 pub mod deliver;
 pub mod draft;
 pub mod event;
+pub mod files;
 pub mod gather;
 pub mod host;
 pub mod identity;
@@ -30,6 +31,7 @@ pub mod testkit;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
+pub use files::FileSet;
 pub use output::{EntryWriter, Window};
 pub use plugin::{Plugin, Registry};
 pub use profile::Profile;

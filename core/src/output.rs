@@ -82,6 +82,12 @@ impl<'a> Output<'a> {
         self.deadline
     }
 
+    /// The redaction that everything written goes through: for a value that must be seen by it
+    /// before it is encoded beyond recognition.
+    pub fn redaction(&self) -> &'a Redaction {
+        self.redaction
+    }
+
     /// Copies a file to the same path below the step's folder, following symbolic links.
     ///
     /// What cannot be read is noted: absent, denied or failed.

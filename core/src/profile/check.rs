@@ -106,16 +106,13 @@ impl Checker<'_> {
             && !sinks.is_empty()
         {
             self.missing(
-                Finding::new(
-                    span,
-                    "the profile delivers bundles that nobody could keep secret",
-                )
-                .label("needs `[encrypt]`")
-                .help(
-                    "add `[encrypt]` with `recipients = [\"age1…\"]`; \
+                Finding::new(span, "the profile delivers bundles that nobody could keep secret")
+                    .label("needs `[encrypt]`")
+                    .help(
+                        "add `[encrypt]` with `recipients = [\"age1…\"]`; \
                          `collect-desk keygen` makes such a key"
-                        .to_owned(),
-                ),
+                            .to_owned(),
+                    ),
             );
         }
         let redaction = self.redaction(redactors, &sinks);
@@ -148,8 +145,7 @@ impl Checker<'_> {
         let span = value.span();
         let product = self.text("product", Some(value))?;
         if product.trim().is_empty() {
-            self.findings
-                .push(Finding::new(span, "the product has no name"));
+            self.findings.push(Finding::new(span, "the product has no name"));
         }
         Some(product)
     }
@@ -160,8 +156,7 @@ impl Checker<'_> {
         if text.is_none() {
             let found = syntax::kind(value.get_ref());
             let finding = Finding::new(value.span(), format!("expected a text, found {found}"));
-            self.findings
-                .push(finding.help(format!("write it like `{name} = \"…\"`")));
+            self.findings.push(finding.help(format!("write it like `{name} = \"…\"`")));
         }
         text
     }
@@ -189,13 +184,7 @@ impl Checker<'_> {
             Some((key, value)) => (key.span(), self.expect_table(&format!("[{name}]"), value)?),
         };
         let (owner, schema) = (format!("`[{name}]`"), schema_of::<T>());
-        Some(Options {
-            owner,
-            span,
-            table,
-            schema,
-            common: Vec::new(),
-        })
+        Some(Options { owner, span, table, schema, common: Vec::new() })
     }
 
     pub(super) fn expect_table<'i>(
@@ -218,18 +207,11 @@ impl Checker<'_> {
     fn recipients(&mut self, root: &mut DeTable<'_>) -> Option<Vec<String>> {
         let options = self.options::<Encrypt>("encrypt", root)?;
         let recipients = options.read::<Encrypt>(&mut self.findings)?.recipients;
-        let places = options
-            .table
-            .get("recipients")
-            .and_then(|value| value.get_ref().as_array());
-        for (place, written) in places
-            .into_iter()
-            .flat_map(|places| places.iter())
-            .zip(&recipients)
+        let places = options.table.get("recipients").and_then(|value| value.get_ref().as_array());
+        for (place, written) in places.into_iter().flat_map(|places| places.iter()).zip(&recipients)
         {
             if let Err((message, help)) = recipient::check(written) {
-                self.findings
-                    .push(Finding::new(place.span(), message).help(help));
+                self.findings.push(Finding::new(place.span(), message).help(help));
             }
         }
         Some(recipients)
@@ -245,20 +227,15 @@ impl Checker<'_> {
             let help = suggest::did_you_mean(name, known.iter().copied())
                 .unwrap_or_else(|| format!("a profile has {}", suggest::list(known)));
             let message = format!("a profile has no `{name}`");
-            self.findings.push(
-                Finding::new(key.span(), message)
-                    .label("unknown")
-                    .help(help),
-            );
+            self.findings.push(Finding::new(key.span(), message).label("unknown").help(help));
         }
     }
 
     /// Compiles the rules of the redactors, and one for every secret of the sinks.
     fn redaction(&mut self, rules: Vec<Rule>, sinks: &[ConfiguredSink]) -> Option<Redaction> {
         // A secret that cannot be read now is no error of the profile: delivery will say so.
-        let sources = sinks
-            .iter()
-            .flat_map(|sink| sink.sink.secrets().into_iter().map(|s| (&sink.id, s)));
+        let sources =
+            sinks.iter().flat_map(|sink| sink.sink.secrets().into_iter().map(|s| (&sink.id, s)));
         let secrets = sources
             .filter_map(|(id, source)| Some((id, source.resolve(self.base, self.env).ok()?)));
         _ = secrets.count();
@@ -283,18 +260,12 @@ impl Verify for Archive {
 
 impl Verify for ReportForm {
     fn verify(&self, options: &Options<'_>, findings: &mut Findings) {
-        let places = options
-            .table
-            .get("questions")
-            .and_then(|value| value.get_ref().as_array());
+        let places = options.table.get("questions").and_then(|value| value.get_ref().as_array());
         let places = places.into_iter().flat_map(|places| places.iter());
         let mut seen = Vec::new();
         for (place, question) in places.zip(&self.questions) {
             let id = &question.id;
-            let span = place
-                .get_ref()
-                .get("id")
-                .map_or_else(|| place.span(), Spanned::span);
+            let span = place.get_ref().get("id").map_or_else(|| place.span(), Spanned::span);
             if !is_id(id) {
                 findings
                     .push(Finding::new(span, format!("`{id}` is no id")).help(ID_HELP.to_owned()));

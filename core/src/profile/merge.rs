@@ -39,11 +39,7 @@ impl<'i> Merger<'i> {
         for (key, value) in table {
             let name = key.get_ref();
             if let Some(section) = SECTIONS.into_iter().find(|section| section == name) {
-                let from = From {
-                    section,
-                    number,
-                    extends,
-                };
+                let from = From { section, number, extends };
                 self.add_section(&from, key, value);
             } else if TABLES.iter().any(|table| table == name) {
                 merge(&mut self.merged, key, value);
@@ -68,10 +64,8 @@ impl<'i> Merger<'i> {
             let name = (from.section, id.get_ref().to_string());
             if let Some(given) = use_of(step.get_ref()) {
                 let finding = from.collision(&name, self.givers.get(&name), given.span());
-                self.collisions
-                    .extend(finding.map(|finding| (name.clone(), finding)));
-                self.givers
-                    .insert(name.clone(), (from.number, given.span()));
+                self.collisions.extend(finding.map(|finding| (name.clone(), finding)));
+                self.givers.insert(name.clone(), (from.number, given.span()));
             }
             let settled = |collision: &Collision| from.extends_all(&collision.givers);
             if self.collisions.get(&name).is_some_and(settled) {
@@ -120,13 +114,8 @@ impl From<'_> {
         let help = "give one of them another id, or say in the extending profile what \
                     is meant: repeat the table there"
             .to_owned();
-        let finding = Finding::new(span, message)
-            .also(first.clone(), "and here")
-            .help(help);
-        Some(Collision {
-            givers: [*giver, self.number],
-            finding,
-        })
+        let finding = Finding::new(span, message).also(first.clone(), "and here").help(help);
+        Some(Collision { givers: [*giver, self.number], finding })
     }
 }
 
@@ -148,10 +137,7 @@ fn put<'i>(table: &mut DeTable<'i>, key: Key<'i>, value: Value<'i>) {
 /// Merges two tables key by key; anything else is replaced.
 fn merge<'i>(table: &mut DeTable<'i>, key: Key<'i>, value: Value<'i>) {
     let span = value.span();
-    match (
-        table.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut),
-        value.into_inner(),
-    ) {
+    match (table.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value.into_inner()) {
         (Some(DeValue::Table(below)), DeValue::Table(above)) => {
             for (key, value) in above {
                 put(below, key, value);

@@ -75,10 +75,7 @@ const SLUG_LENGTH: usize = 40;
 fn slug(product: &str) -> String {
     let plain = product.to_lowercase();
     let words = plain.split(|c: char| !c.is_ascii_alphanumeric());
-    let mut slug = words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join("-");
+    let mut slug = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
     slug.truncate(SLUG_LENGTH);
     match slug.trim_end_matches('-') {
         "" => "product".to_owned(),

@@ -55,12 +55,9 @@ enum Part {
 impl Options<'_> {
     /// Reads them into a type; gives nothing if anything is wrong.
     pub(super) fn read<T: DeserializeOwned>(&self, findings: &mut Findings) -> Option<T> {
-        let built = self.build(findings, |options, unknown| {
-            serde_ignored::deserialize(options, unknown)
-        });
-        built
-            .filter(|built| !built.doubtful)
-            .map(|built| built.value)
+        let built =
+            self.build(findings, |options, unknown| serde_ignored::deserialize(options, unknown));
+        built.filter(|built| !built.doubtful).map(|built| built.value)
     }
 
     /// Reads them with `make`.
@@ -82,10 +79,7 @@ impl Options<'_> {
                 Ok(built) => break Some(built),
                 Err(error) => error,
             };
-            if removed
-                .iter()
-                .any(|name| error.message() == format!("missing field `{name}`"))
-            {
+            if removed.iter().any(|name| error.message() == format!("missing field `{name}`")) {
                 break None;
             }
             let option = error.span().and_then(|span| option_at(&table, &span));
@@ -98,36 +92,25 @@ impl Options<'_> {
             findings.extend(self.unknown(path));
         }
         let doubtful = !(removed.is_empty() && unknown.is_empty());
-        built.map(|value| Built {
-            value,
-            doubtful,
-            removed,
-        })
+        built.map(|value| Built { value, doubtful, removed })
     }
 
     /// The place of an option, or that of the table.
     pub(super) fn span_of(&self, option: &str) -> Span {
-        self.table
-            .get(option)
-            .map_or_else(|| self.span.clone(), Spanned::span)
+        self.table.get(option).map_or_else(|| self.span.clone(), Spanned::span)
     }
 
     /// The place of the part of an option that a message names in backticks, such as one pattern of
     /// a list; otherwise that of the option.
     pub(super) fn span_of_named(&self, option: &str, message: &str) -> Span {
         let value = self.table.get(option);
-        value
-            .and_then(|value| named(value, message))
-            .unwrap_or_else(|| self.span_of(option))
+        value.and_then(|value| named(value, message)).unwrap_or_else(|| self.span_of(option))
     }
 
     /// The place of the part of any option that a message names in backticks; otherwise that of the
     /// table.
     pub(super) fn span_of_any(&self, message: &str) -> Span {
-        let parts = self
-            .table
-            .iter()
-            .find_map(|(_, value)| named(value, message));
+        let parts = self.table.iter().find_map(|(_, value)| named(value, message));
         parts.unwrap_or_else(|| self.span.clone())
     }
 
@@ -156,11 +139,7 @@ impl Options<'_> {
         };
         let span = key_span(&self.table, path).unwrap_or_else(|| self.span.clone());
         let known = names(&self.schema, parents);
-        let common = if parents.is_empty() {
-            self.common.as_slice()
-        } else {
-            &[]
-        };
+        let common = if parents.is_empty() { self.common.as_slice() } else { &[] };
         let all = || known.iter().chain(common).map(String::as_str);
         let owner = match parents.iter().rev().find_map(|part| match part {
             Part::Key(key) => Some(key),
@@ -171,18 +150,10 @@ impl Options<'_> {
         };
         let help = suggest::did_you_mean(name, all()).unwrap_or_else(|| {
             let names = suggest::list(all());
-            if names.is_empty() {
-                "it has no options".into()
-            } else {
-                format!("it has {names}")
-            }
+            if names.is_empty() { "it has no options".into() } else { format!("it has {names}") }
         });
         let message = format!("{owner} has no option `{name}`");
-        Some(
-            Finding::new(span, message)
-                .label("unknown option")
-                .help(help),
-        )
+        Some(Finding::new(span, message).label("unknown option").help(help))
     }
 }
 
@@ -190,11 +161,7 @@ impl Options<'_> {
 fn slip(message: &str) -> Option<String> {
     let (given, known) = message.strip_prefix("unknown ")?.split_once(", expected")?;
     let in_backticks = |text: &str| -> Vec<String> {
-        text.split('`')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect()
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     let given = in_backticks(given).pop()?;
     suggest::did_you_mean(&given, in_backticks(known).iter().map(String::as_str))
@@ -218,9 +185,7 @@ fn parts(path: &serde_ignored::Path<'_>) -> Vec<Part> {
 /// The option whose name or value holds a place.
 fn option_at(table: &DeTable<'_>, span: &Span) -> Option<String> {
     let holds = |outer: Span| outer.start <= span.start && span.end <= outer.end;
-    let found = table
-        .iter()
-        .find(|(key, value)| holds(key.span()) || contains(value, span));
+    let found = table.iter().find(|(key, value)| holds(key.span()) || contains(value, span));
     found.map(|(key, _)| key.get_ref().to_string())
 }
 
@@ -264,10 +229,7 @@ fn named(value: &Spanned<DeValue<'_>>, message: &str) -> Option<Span> {
 
 /// The schema of a type, with its definitions.
 pub(super) fn schema_of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft07()
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
+    SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// The schema of a plugin's options, with its definitions.
@@ -283,14 +245,8 @@ pub(super) fn option_names(schema: &Value) -> Vec<String> {
 fn names(root: &Value, path: &[Part]) -> Vec<String> {
     let mut nodes = vec![root];
     for part in path {
-        nodes = nodes
-            .into_iter()
-            .flat_map(|node| alternatives(root, node))
-            .collect();
-        nodes = nodes
-            .into_iter()
-            .filter_map(|node| child(node, part))
-            .collect();
+        nodes = nodes.into_iter().flat_map(|node| alternatives(root, node)).collect();
+        nodes = nodes.into_iter().filter_map(|node| child(node, part)).collect();
     }
     let nodes = nodes.into_iter().flat_map(|node| alternatives(root, node));
     let objects = nodes.filter_map(|node| node.get("properties")?.as_object());
@@ -304,10 +260,7 @@ fn child<'s>(node: &'s Value, part: &Part) -> Option<&'s Value> {
         Part::Key(key) => node
             .get("properties")
             .and_then(|properties| properties.get(key))
-            .or_else(|| {
-                node.get("additionalProperties")
-                    .filter(|schema| schema.is_object())
-            }),
+            .or_else(|| node.get("additionalProperties").filter(|schema| schema.is_object())),
     }
 }
 
@@ -315,11 +268,8 @@ fn child<'s>(node: &'s Value, part: &Part) -> Option<&'s Value> {
 pub(super) fn alternatives<'s>(root: &'s Value, node: &'s Value) -> Vec<&'s Value> {
     let reference = node.get("$ref").and_then(Value::as_str);
     let referred = reference.and_then(|reference| root.pointer(reference.strip_prefix('#')?));
-    let several = ["allOf", "anyOf", "oneOf"]
-        .into_iter()
-        .filter_map(|key| node.get(key)?.as_array());
+    let several =
+        ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| node.get(key)?.as_array());
     let further = several.flatten().chain(referred);
-    std::iter::once(node)
-        .chain(further.flat_map(|node| alternatives(root, node)))
-        .collect()
+    std::iter::once(node).chain(further.flat_map(|node| alternatives(root, node))).collect()
 }

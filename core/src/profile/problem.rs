@@ -43,14 +43,7 @@ pub(super) struct Place {
 impl Problem {
     /// A problem with the profile as a whole.
     pub(super) fn general(message: String, help: Option<String>) -> Self {
-        Self {
-            file: None,
-            line: None,
-            column: None,
-            message,
-            help,
-            marks: Vec::new(),
-        }
+        Self { file: None, line: None, column: None, message, help, marks: Vec::new() }
     }
 
     /// A problem at a place, and perhaps a second place that has to do with it.
@@ -74,17 +67,9 @@ impl Problem {
     fn group(&self) -> Group<'_> {
         let mut group = Group::with_title(Level::ERROR.primary_title(&self.message));
         for (number, (place, label)) in self.marks.iter().enumerate() {
-            let kind = if number == 0 {
-                AnnotationKind::Primary
-            } else {
-                AnnotationKind::Context
-            };
+            let kind = if number == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
             let mark = kind.span(place.range.clone());
-            let mark = if label.is_empty() {
-                mark
-            } else {
-                mark.label(label)
-            };
+            let mark = if label.is_empty() { mark } else { mark.label(label) };
             let text = without_secrets(&place.text);
             group = group.element(Snippet::source(text).path(&place.file).annotation(mark));
         }
@@ -109,15 +94,8 @@ impl ProfileError {
     ///
     /// Values that look like secrets are shown as asterisks.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
-        let problems = self
-            .problems
-            .iter()
-            .map(|problem| renderer.render(&[problem.group()]));
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let problems = self.problems.iter().map(|problem| renderer.render(&[problem.group()]));
         problems.collect::<Vec<_>>().join("\n\n")
     }
 }
@@ -134,14 +112,7 @@ impl fmt::Display for ProfileError {
 impl std::error::Error for ProfileError {}
 
 /// Words in the name of an option whose value is nobody's business.
-const SECRET_WORDS: [&str; 6] = [
-    "credential",
-    "key",
-    "passphrase",
-    "password",
-    "secret",
-    "token",
-];
+const SECRET_WORDS: [&str; 6] = ["credential", "key", "passphrase", "password", "secret", "token"];
 
 /// Whether an option of this name holds a secret, or was meant to before a slip of the pen.
 pub(super) fn is_secret(option: &str) -> bool {

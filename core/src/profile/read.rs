@@ -32,22 +32,14 @@ pub fn load(
     plugins: &Plugins,
     env: Env<'_>,
 ) -> Result<Profile, ProfileError> {
-    let found = library
-        .find(named, Path::new(""))
-        .map_err(|NotFound { message, help }| {
-            ProfileError::new(vec![Problem::general(message, help)])
-        })?;
+    let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
+        ProfileError::new(vec![Problem::general(message, help)])
+    })?;
     let base = found.folder.clone();
     let mut chain = Chain::new(library);
     chain.read(found);
 
-    let Chain {
-        sources,
-        files,
-        order,
-        mut findings,
-        ..
-    } = chain;
+    let Chain { sources, files, order, mut findings, .. } = chain;
     let mut merger = Merger::default();
     let mut broken = Vec::new();
     for &number in &order {
@@ -101,9 +93,7 @@ fn hash(sources: &Sources, order: &[usize]) -> String {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// A profile and all that it extends.
@@ -142,11 +132,7 @@ impl<'l> Chain<'l> {
     fn read(&mut self, found: Found) -> usize {
         let number = self.sources.add(found.shown, found.text);
         let (identity, folder) = (found.identity, found.folder);
-        self.files.push(File {
-            identity,
-            folder,
-            extends: BTreeSet::new(),
-        });
+        self.files.push(File { identity, folder, extends: BTreeSet::new() });
         self.open.push(number);
         for (name, span) in self.extended(number) {
             if let Some(base) = self.extend(number, &name, span) {
@@ -168,17 +154,12 @@ impl<'l> Chain<'l> {
                 return None;
             }
         };
-        let known = self
-            .files
-            .iter()
-            .position(|file| file.identity == found.identity);
+        let known = self.files.iter().position(|file| file.identity == found.identity);
         match known.map(|known| (known, self.open.iter().position(|&open| open == known))) {
             None => Some(self.read(found)),
             Some((known, None)) => Some(known),
             Some((_, Some(start))) => {
-                let chain = self.open[start..]
-                    .iter()
-                    .map(|&open| &*self.sources.get(open).name);
+                let chain = self.open[start..].iter().map(|&open| &*self.sources.get(open).name);
                 let chain = chain.chain([&*found.shown]).collect::<Vec<_>>().join(" → ");
                 let message = format!("profiles extend each other in a circle: {chain}");
                 let help = "take one of them out of `extends`".to_owned();
@@ -197,12 +178,9 @@ impl<'l> Chain<'l> {
         };
         let mut wrong = |value: &Spanned<DeValue<'_>>| {
             let found = syntax::kind(value.get_ref());
-            let finding = Finding::new(
-                value.span(),
-                format!("expected a list of names, found {found}"),
-            );
-            self.findings
-                .push(finding.help("write it like `extends = [\"linux\"]`".to_owned()));
+            let finding =
+                Finding::new(value.span(), format!("expected a list of names, found {found}"));
+            self.findings.push(finding.help("write it like `extends = [\"linux\"]`".to_owned()));
         };
         let DeValue::Array(items) = value.get_ref() else {
             wrong(&value);

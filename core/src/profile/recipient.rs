@@ -14,22 +14,16 @@ pub(super) fn check(written: &str) -> Result<(), (String, String)> {
         return Err(("this is a private key".into(), help.into()));
     }
     if written.starts_with("age1") {
-        return written
-            .parse::<age::x25519::Recipient>()
-            .map(|_| ())
-            .map_err(|_| {
-                let help = "copy it again, as a whole: an age key has 62 characters";
-                ("this age key is not valid".into(), help.into())
-            });
+        return written.parse::<age::x25519::Recipient>().map(|_| ()).map_err(|_| {
+            let help = "copy it again, as a whole: an age key has 62 characters";
+            ("this age key is not valid".into(), help.into())
+        });
     }
     match written.parse::<age::ssh::Recipient>() {
         Ok(_) => Ok(()),
         Err(ParseRecipientKeyError::Unsupported(kind)) => {
             let help = "use a key of type `ssh-ed25519` or `ssh-rsa`, or an age key";
-            Err((
-                format!("an SSH key of type `{kind}` cannot be encrypted to"),
-                help.into(),
-            ))
+            Err((format!("an SSH key of type `{kind}` cannot be encrypted to"), help.into()))
         }
         Err(ParseRecipientKeyError::RsaModulusTooSmall) => {
             Err(("this RSA key is too short to be safe".into(), make()))
@@ -70,11 +64,6 @@ mod tests {
         assert!(check("age1short").unwrap_err().1.contains("copy it again"));
         let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBA==";
         assert!(check(ecdsa).is_err());
-        assert!(
-            check("somebody@example.com")
-                .unwrap_err()
-                .0
-                .contains("`age1…`")
-        );
+        assert!(check("somebody@example.com").unwrap_err().0.contains("`age1…`"));
     }
 }

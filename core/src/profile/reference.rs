@@ -37,12 +37,8 @@ pub fn catalogue(plugins: &Plugins) -> Vec<Described> {
 
 /// The reference page of the plugins of that name, as plain text; none if there is none.
 pub fn reference(plugins: &Plugins, name: &str) -> Option<String> {
-    let pages = pages(plugins)
-        .into_iter()
-        .filter(|(_, found, _)| *found == name);
-    let pages: Vec<_> = pages
-        .map(|(kind, name, schema)| page(kind, name, &schema))
-        .collect();
+    let pages = pages(plugins).into_iter().filter(|(_, found, _)| *found == name);
+    let pages: Vec<_> = pages.map(|(kind, name, schema)| page(kind, name, &schema)).collect();
     (!pages.is_empty()).then(|| pages.join("\n\n"))
 }
 
@@ -58,11 +54,7 @@ fn pages(plugins: &Plugins) -> Vec<Page> {
 
 fn of_kind<T: ?Sized>(kind: &'static str, registry: &Registry<T>) -> Vec<Page> {
     let page = |plugin: &'static crate::Plugin<T>| {
-        (
-            kind,
-            plugin.name,
-            schema_by(|generator| plugin.schema(generator)),
-        )
+        (kind, plugin.name, schema_by(|generator| plugin.schema(generator)))
     };
     registry.iter().map(page).collect()
 }
@@ -104,32 +96,23 @@ fn write_options(text: &mut String, root: &Value, node: &Value, parent: &str, de
                     Some(items) => (items, "[]"),
                     None => (option, ""),
                 };
-                write_options(
-                    text,
-                    root,
-                    node,
-                    &format!("{parent}{name}{mark}."),
-                    depth - 1,
-                );
+                write_options(text, root, node, &format!("{parent}{name}{mark}."), depth - 1);
             }
         }
     }
 }
 
 fn write_option(text: &mut String, root: &Value, option: &Value, name: &str, required: bool) {
-    let default = option
-        .get("default")
-        .and_then(default)
-        .map(|value| format!(", {value} if not given"));
+    let default =
+        option.get("default").and_then(default).map(|value| format!(", {value} if not given"));
     let required = required.then(|| ", required".to_owned());
     let further = required.or(default).unwrap_or_default();
     _ = write!(text, "\n  {name}  ({}{further})\n", type_of(root, option));
     for paragraph in paragraphs(option) {
         text.push_str(&wrap(&paragraph, 6));
     }
-    let variants = alternatives(root, option)
-        .into_iter()
-        .filter(|node| node.get("const").is_some());
+    let variants =
+        alternatives(root, option).into_iter().filter(|node| node.get("const").is_some());
     for variant in variants {
         let meaning = paragraphs(variant).join(" ");
         if !meaning.is_empty() {
@@ -158,9 +141,7 @@ fn type_of(root: &Value, option: &Value) -> String {
     if is_secret_source(root, option) {
         return "a secret: a text, { file = \"…\" } or { env = \"…\" }".to_owned();
     }
-    let types = nodes
-        .iter()
-        .filter_map(|node| Some((*node, type_name(node)?)));
+    let types = nodes.iter().filter_map(|node| Some((*node, type_name(node)?)));
     let mut names: Vec<String> = Vec::new();
     for (node, name) in types {
         let name = match (name, node.get("items"), node.get("examples")) {
@@ -177,31 +158,21 @@ fn type_of(root: &Value, option: &Value) -> String {
             names.push(name);
         }
     }
-    if names.is_empty() {
-        "any value".to_owned()
-    } else {
-        names.join(" or ")
-    }
+    if names.is_empty() { "any value".to_owned() } else { names.join(" or ") }
 }
 
 /// The values that an option is one of.
 fn choices(node: &Value) -> Vec<String> {
     let several = node.get("enum").and_then(Value::as_array);
     let values = several.into_iter().flatten().chain(node.get("const"));
-    values
-        .filter(|value| !value.is_null())
-        .map(ToString::to_string)
-        .collect()
+    values.filter(|value| !value.is_null()).map(ToString::to_string).collect()
 }
 
 /// The type of a schema, if it is not only `null`.
 fn type_name(node: &Value) -> Option<&str> {
     match node.get("type")? {
         Value::String(name) if name != "null" => Some(name),
-        Value::Array(names) => names
-            .iter()
-            .filter_map(Value::as_str)
-            .find(|name| *name != "null"),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).find(|name| *name != "null"),
         _ => None,
     }
 }
@@ -216,16 +187,11 @@ fn is_secret_source(root: &Value, option: &Value) -> bool {
 
 /// The paragraphs of a doc comment, each on one line.
 fn paragraphs(schema: &Value) -> Vec<String> {
-    let text = schema
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let paragraphs = text
         .split("\n\n")
         .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
-    paragraphs
-        .filter(|paragraph| !paragraph.is_empty())
-        .collect()
+    paragraphs.filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
 /// Breaks a paragraph into lines with so many spaces before them.

@@ -27,11 +27,7 @@ pub fn schema(plugins: &Plugins) -> Value {
         "encrypt": generator.subschema_for::<Encrypt>(),
     });
     let mut definitions = Value::Object(generator.take_definitions(true));
-    let sections = [
-        ("collect", collect),
-        ("redact", redact),
-        ("deliver", deliver),
-    ];
+    let sections = [("collect", collect), ("redact", redact), ("deliver", deliver)];
     for (name, section) in sections {
         insert(&mut definitions, section.definitions);
         insert(&mut tables, [(name.to_owned(), section.table)]);
@@ -60,14 +56,8 @@ fn top() -> [(String, Value); 3] {
         "items": { "type": "string" },
     });
     [
-        (
-            "product".to_owned(),
-            text("The product; its name is part of every bundle's name"),
-        ),
-        (
-            "description".to_owned(),
-            text("What the profile is for, in one line"),
-        ),
+        ("product".to_owned(), text("The product; its name is part of every bundle's name")),
+        ("description".to_owned(), text("What the profile is for, in one line")),
         ("extends".to_owned(), extends),
     ]
 }
@@ -129,15 +119,8 @@ fn section<T: ?Sized>(
 fn properties<T: JsonSchema>() -> Map<String, Value> {
     let mut settings = SchemaSettings::draft07();
     settings.inline_subschemas = true;
-    let schema = settings
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value();
-    schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default()
+    let schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 fn insert(object: &mut Value, entries: impl IntoIterator<Item = (String, Value)>) {
@@ -151,10 +134,7 @@ fn close(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             // Below `if` stands a question, not an object.
-            object
-                .iter_mut()
-                .filter(|(key, _)| *key != "if")
-                .for_each(|(_, value)| close(value));
+            object.iter_mut().filter(|(key, _)| *key != "if").for_each(|(_, value)| close(value));
             let closed = object.contains_key("additionalProperties");
             if object.get("type") == Some(&json!("object"))
                 && object.get("properties").is_some_and(Value::is_object)

@@ -68,10 +68,7 @@ impl Library {
     /// The profiles of these folders and those that are built in.
     pub fn new(folders: Vec<PathBuf>) -> Self {
         let built_in = BUILT_IN.map(|(name, text)| (name.to_owned(), Cow::Borrowed(text)));
-        Self {
-            folders,
-            built_in: built_in.into(),
-        }
+        Self { folders, built_in: built_in.into() }
     }
 
     /// Adds a profile that is built in, for a program that brings its own.
@@ -83,13 +80,9 @@ impl Library {
 
     /// Every profile, in the order of names.
     pub fn list(&self) -> Vec<Listed> {
-        let built_in = self
-            .built_in
-            .iter()
-            .map(|(name, text)| listed(name, text, Origin::BuiltIn));
-        let mut all: BTreeMap<String, Listed> = built_in
-            .map(|listed| (listed.name.clone(), listed))
-            .collect();
+        let built_in = self.built_in.iter().map(|(name, text)| listed(name, text, Origin::BuiltIn));
+        let mut all: BTreeMap<String, Listed> =
+            built_in.map(|listed| (listed.name.clone(), listed)).collect();
         // What is found first is what is meant, so it is put in last.
         for folder in self.folders.iter().rev() {
             for (name, path) in profiles_in(folder) {
@@ -105,10 +98,7 @@ impl Library {
         if is_path(named) {
             return read_file(&folder.join(named)).map_err(|error| {
                 let message = format!("cannot read the profile `{named}`: {error}");
-                NotFound {
-                    message,
-                    help: self.help_for_path(named),
-                }
+                NotFound { message, help: self.help_for_path(named) }
             });
         }
         for folder in &self.folders {
@@ -118,17 +108,11 @@ impl Library {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
                     let message = format!("cannot read the profile `{}`: {error}", path.display());
-                    return Err(NotFound {
-                        message,
-                        help: None,
-                    });
+                    return Err(NotFound { message, help: None });
                 }
             }
         }
-        let text = self
-            .built_in
-            .get(named)
-            .ok_or_else(|| self.unknown(named))?;
+        let text = self.built_in.get(named).ok_or_else(|| self.unknown(named))?;
         Ok(Found {
             shown: format!("{named} (built in)"),
             identity: PathBuf::from(named),
@@ -142,16 +126,10 @@ impl Library {
         let known = || all.iter().map(|listed| listed.name.as_str());
         let help = suggest::did_you_mean(named, known())
             .unwrap_or_else(|| format!("there are {}", suggest::list(known())));
-        let folders = self
-            .folders
-            .iter()
-            .map(|folder| format!("`{}`, ", folder.display()));
+        let folders = self.folders.iter().map(|folder| format!("`{}`, ", folder.display()));
         let places = folders.collect::<String>() + "and the profiles that are built in";
         let help = format!("{help}\nlooked in {places}; a path needs a `/` or ends in `.toml`");
-        NotFound {
-            message: format!("there is no profile named `{named}`"),
-            help: Some(help),
-        }
+        NotFound { message: format!("there is no profile named `{named}`"), help: Some(help) }
     }
 
     /// `linux.toml` is a file beside the caller; perhaps the name was meant.
@@ -164,10 +142,7 @@ impl Library {
 
 /// Whether a profile is named by its path.
 fn is_path(named: &str) -> bool {
-    named.contains('/')
-        || Path::new(named)
-            .extension()
-            .is_some_and(|ending| ending == "toml")
+    named.contains('/') || Path::new(named).extension().is_some_and(|ending| ending == "toml")
 }
 
 fn read_file(path: &Path) -> std::io::Result<Found> {
@@ -186,11 +161,7 @@ fn profiles_in(folder: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let named = entries.filter_map(|entry| {
         let path = entry.path();
-        let name = path
-            .file_name()?
-            .to_str()?
-            .strip_suffix(".toml")?
-            .to_owned();
+        let name = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
         (path.is_file() && !name.is_empty()).then_some((name, path))
     });
     named.collect()
@@ -198,13 +169,7 @@ fn profiles_in(folder: &Path) -> Vec<(String, PathBuf)> {
 
 fn listed(name: &str, text: &str, origin: Origin) -> Listed {
     let (root, _) = DeTable::parse_recoverable(text);
-    let string = |key| {
-        root.get_ref()
-            .get(key)?
-            .get_ref()
-            .as_str()
-            .map(str::to_owned)
-    };
+    let string = |key| root.get_ref().get(key)?.get_ref().as_str().map(str::to_owned);
     Listed {
         name: name.to_owned(),
         product: string("product"),

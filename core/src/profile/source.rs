@@ -25,15 +25,8 @@ impl Sources {
     /// Adds one, and says which number it has.
     pub(super) fn add(&mut self, name: String, text: String) -> usize {
         // One byte between two sources: the end of one is not the start of the next.
-        let start = self
-            .0
-            .last()
-            .map_or(0, |last| last.start + last.text.len() + 1);
-        self.0.push(Source {
-            name,
-            text: text.into(),
-            start,
-        });
+        let start = self.0.last().map_or(0, |last| last.start + last.text.len() + 1);
+        self.0.push(Source { name, text: text.into(), start });
         self.0.len() - 1
     }
 
@@ -43,9 +36,7 @@ impl Sources {
 
     /// The number of the source that holds a span.
     pub(super) fn number(&self, span: &Span) -> usize {
-        self.0
-            .partition_point(|source| source.start <= span.start)
-            .saturating_sub(1)
+        self.0.partition_point(|source| source.start <= span.start).saturating_sub(1)
     }
 
     /// The place of a span, for people.
@@ -85,13 +76,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self {
-            span,
-            message: message.into(),
-            label: String::new(),
-            help: None,
-            also: None,
-        }
+        Self { span, message: message.into(), label: String::new(), help: None, also: None }
     }
 
     /// What stands beside the caret.
@@ -141,15 +126,11 @@ impl Findings {
 
     /// The error that names all of them, in the order of the sources.
     pub(super) fn into_error(mut self, sources: &Sources) -> ProfileError {
-        self.0
-            .sort_by_key(|finding| (finding.span.start, finding.span.end));
-        self.0
-            .dedup_by(|a, b| a.span == b.span && a.message == b.message);
+        self.0.sort_by_key(|finding| (finding.span.start, finding.span.end));
+        self.0.dedup_by(|a, b| a.span == b.span && a.message == b.message);
         let problems = self.0.into_iter().map(|finding| {
             let at = sources.place(&finding.span);
-            let also = finding
-                .also
-                .map(|(span, label)| (sources.place(&span), label));
+            let also = finding.also.map(|(span, label)| (sources.place(&span), label));
             Problem::placed(finding.message, at, finding.label, finding.help, also)
         });
         ProfileError::new(problems.collect())

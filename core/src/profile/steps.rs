@@ -77,12 +77,7 @@ impl<T: ?Sized> Kind<T> {
         let mut common = option_names(&schema_of::<Switch>());
         common.push("use".to_owned());
         common.extend(further);
-        Self {
-            section,
-            word,
-            common,
-            plugins: registry.iter().collect(),
-        }
+        Self { section, word, common, plugins: registry.iter().collect() }
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
@@ -100,12 +95,7 @@ impl Checker<'_> {
             self.invalid(&step, step.built.value.check());
             if let (Some(options), true) = (step.common, step.enabled) {
                 let (id, plugin, collector) = (step.id, step.name, step.built.value);
-                steps.push(Arc::new(Step {
-                    id,
-                    plugin,
-                    collector,
-                    options,
-                }));
+                steps.push(Arc::new(Step { id, plugin, collector, options }));
             }
         }
         steps
@@ -160,10 +150,7 @@ impl Checker<'_> {
     ) -> Vec<Configured<'i, T>> {
         let entries = self.entries(kind.section, section);
         let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
-        entries
-            .into_iter()
-            .filter_map(|entry| self.build(kind, entry, &ids))
-            .collect()
+        entries.into_iter().filter_map(|entry| self.build(kind, entry, &ids)).collect()
     }
 
     /// The tables of a section, in the order of the files.
@@ -173,16 +160,13 @@ impl Checker<'_> {
         value: Option<Spanned<DeValue<'i>>>,
     ) -> Vec<Entry<'i>> {
         let written = format!("[{section}.ID]");
-        let tables = value
-            .and_then(|value| self.expect_table(&written, value))
-            .unwrap_or_default();
+        let tables = value.and_then(|value| self.expect_table(&written, value)).unwrap_or_default();
         let mut entries = Vec::new();
         for (key, value) in tables {
             let (id, span) = (key.get_ref().to_string(), key.span());
             if !is_id(&id) {
                 let message = format!("`{id}` is no id");
-                self.findings
-                    .push(Finding::new(span.clone(), message).help(ID_HELP.to_owned()));
+                self.findings.push(Finding::new(span.clone(), message).help(ID_HELP.to_owned()));
             }
             if let Some(table) = self.expect_table(&written, value) {
                 entries.push(Entry { id, span, table });
@@ -200,11 +184,7 @@ impl Checker<'_> {
     fn build<'i, T: ?Sized>(
         &mut self,
         kind: &Kind<T>,
-        Entry {
-            id,
-            span,
-            mut table,
-        }: Entry<'i>,
+        Entry { id, span, mut table }: Entry<'i>,
         ids: &[String],
     ) -> Option<Configured<'i, T>> {
         let wanted = table.remove("use");
@@ -218,15 +198,8 @@ impl Checker<'_> {
             schema: schema_of::<Switch>(),
             common: Vec::new(),
         };
-        let enabled = switch
-            .read::<Switch>(&mut self.findings)
-            .unwrap_or_default()
-            .enabled;
-        let common = Options {
-            table: common,
-            schema: schema_of::<StepOptions>(),
-            ..switch
-        };
+        let enabled = switch.read::<Switch>(&mut self.findings).unwrap_or_default().enabled;
+        let common = Options { table: common, schema: schema_of::<StepOptions>(), ..switch };
         let read = common.read::<StepOptions>(&mut self.findings);
         if let Some(read) = &read {
             read.verify(&common, &mut self.findings);
@@ -243,28 +216,15 @@ impl Checker<'_> {
             schema: schema_by(|generator| plugin.schema(generator)),
             common: kind.common.clone(),
         };
-        let built = options.build(&mut self.findings, |options, unknown| {
-            plugin.build(options, unknown)
-        })?;
-        Some(Configured {
-            id,
-            name: plugin.name,
-            built,
-            options,
-            common: read,
-            enabled,
-        })
+        let built =
+            options.build(&mut self.findings, |options, unknown| plugin.build(options, unknown))?;
+        Some(Configured { id, name: plugin.name, built, options, common: read, enabled })
     }
 
     /// Reports what a plugin finds wrong with its options, unless that only follows from what is
     /// reported already.
     fn invalid<T: ?Sized>(&mut self, plugin: &Configured<'_, T>, invalid: Vec<Invalid>) {
-        for Invalid {
-            option,
-            message,
-            help,
-        } in invalid
-        {
+        for Invalid { option, message, help } in invalid {
             if !plugin.built.doubtful || plugin.built.has(&plugin.options, option) {
                 let span = plugin.options.span_of_named(option, &message);
                 self.findings.push(Finding::new(span, message).help(help));
@@ -285,13 +245,8 @@ impl Checker<'_> {
         let other = suggest::did_you_mean(id, others);
         let finding = if enabled {
             let message = format!("`[{section}.{id}]` does not say which {word} it uses");
-            let help = format!(
-                "add `use = \"…\"`: there are {}",
-                suggest::list(kind.names())
-            );
-            Finding::new(span.clone(), message)
-                .label("needs `use`")
-                .help(other.unwrap_or(help))
+            let help = format!("add `use = \"…\"`: there are {}", suggest::list(kind.names()));
+            Finding::new(span.clone(), message).label("needs `use`").help(other.unwrap_or(help))
         } else {
             let message = format!("there is no `[{section}.{id}]` to switch off");
             Finding::new(span.clone(), message).help(other)
@@ -309,18 +264,13 @@ impl Checker<'_> {
             self.findings.push(Finding::new(wanted.span(), message));
             return None;
         };
-        let plugin = kind
-            .plugins
-            .iter()
-            .find(|plugin| plugin.name == name)
-            .copied();
+        let plugin = kind.plugins.iter().find(|plugin| plugin.name == name).copied();
         if plugin.is_none() {
             let help = suggest::did_you_mean(name, kind.names())
                 .unwrap_or_else(|| format!("there are {}", suggest::list(kind.names())));
             let message = format!("there is no {} named `{name}`", kind.word);
             let label = format!("not a {}", kind.word);
-            self.findings
-                .push(Finding::new(wanted.span(), message).label(label).help(help));
+            self.findings.push(Finding::new(wanted.span(), message).label(label).help(help));
         }
         plugin
     }
@@ -342,11 +292,7 @@ fn with_always(section: Option<Spanned<DeValue<'_>>>) -> Spanned<DeValue<'_>> {
     let mut section = section.unwrap_or_else(|| Spanned::new(0..0, DeValue::Table(DeTable::new())));
     if let DeValue::Table(tables) = section.get_mut() {
         let uses = |value: &Spanned<DeValue<'_>>| {
-            value
-                .get_ref()
-                .get("use")
-                .and_then(|name| name.get_ref().as_str())
-                == Some(ALWAYS)
+            value.get_ref().get("use").and_then(|name| name.get_ref().as_str()) == Some(ALWAYS)
         };
         if tables.contains_key(ALWAYS) || !tables.iter().any(|(_, value)| uses(value)) {
             let table = tables

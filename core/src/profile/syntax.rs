@@ -17,16 +17,13 @@ pub(super) fn parse(text: &str, start: usize) -> (DeTable<'_>, Vec<Finding>) {
     // After an array that is not closed, everything is wrong, and after the first error of a line
     // the rest of it.
     let mut lines = BTreeSet::new();
-    let mut errors: Vec<_> = errors
-        .iter()
-        .map(|e| (e.span().unwrap_or(0..0), e.message()))
-        .collect();
+    let mut errors: Vec<_> =
+        errors.iter().map(|e| (e.span().unwrap_or(0..0), e.message())).collect();
     errors.sort_by_key(|(span, _)| span.start);
     for (span, message) in errors {
         let line = text[..span.start.min(text.len())].matches('\n').count();
-        let follows = unclosed
-            .iter()
-            .any(|array| array.start <= span.start && span.end <= array.end);
+        let follows =
+            unclosed.iter().any(|array| array.start <= span.start && span.end <= array.end);
         if !follows && lines.insert(line) {
             found.push(explain(text, span, message));
         }

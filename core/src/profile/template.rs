@@ -7,22 +7,11 @@ use std::path::Path;
 ///
 /// It passes the check as it is. `name` may be a path; its last part is the product then.
 pub fn template(name: &str) -> String {
-    let stem = Path::new(name)
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or(name);
-    let product: String = stem
-        .chars()
-        .filter(|c| !c.is_control() && !"\"\\".contains(*c))
-        .collect();
-    let product = if product.trim().is_empty() {
-        "product"
-    } else {
-        product.trim()
-    };
-    TEMPLATE
-        .replace("PRODUCT", product)
-        .replace("SLUG", &slug(product))
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+    let product: String =
+        stem.chars().filter(|c| !c.is_control() && !"\"\\".contains(*c)).collect();
+    let product = if product.trim().is_empty() { "product" } else { product.trim() };
+    TEMPLATE.replace("PRODUCT", product).replace("SLUG", &slug(product))
 }
 
 const TEMPLATE: &str = r#"# What `collect --profile` gathers for PRODUCT. `collect check` says whether all of it is right,

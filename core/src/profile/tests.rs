@@ -145,9 +145,8 @@ const KEY: &str = "age18njpeyw3pxerqgwxeshydhszts382g22322e8cxrea9u7xeygcvqyjd72
 /// Loads the first of these profiles, which are built in.
 fn load_texts(texts: &[(&str, &str)]) -> Result<Profile, ProfileError> {
     let library = Library::new(Vec::new());
-    let library = texts.iter().fold(library, |library, (name, text)| {
-        library.with(name, (*text).to_owned())
-    });
+    let library =
+        texts.iter().fold(library, |library, (name, text)| library.with(name, (*text).to_owned()));
     load(texts[0].0, &library, &plugins(), &|_| None)
 }
 
@@ -156,9 +155,7 @@ fn good(text: &str) -> Profile {
 }
 
 fn wrong(text: &str) -> ProfileError {
-    load_texts(&[("p", text)])
-        .err()
-        .expect("the profile is wrong")
+    load_texts(&[("p", text)]).err().expect("the profile is wrong")
 }
 
 /// Line, message and help of every problem.
@@ -265,11 +262,7 @@ paths = ["/a", "b", "c"]
             "11: `c` is no absolute path: let it begin with `/`",
         ]
     );
-    let columns: Vec<_> = error
-        .problems()
-        .iter()
-        .filter_map(|problem| problem.column)
-        .collect();
+    let columns: Vec<_> = error.problems().iter().filter_map(|problem| problem.column).collect();
     assert_eq!(columns, [9, 12, 12, 18, 34, 1, 16, 21]);
 }
 
@@ -295,17 +288,8 @@ when = {}
 use = "journald"
 "#,
     );
-    let lines: Vec<_> = error
-        .problems()
-        .iter()
-        .map(|problem| problem.line.unwrap())
-        .collect();
-    assert_eq!(
-        lines,
-        [4, 5, 6, 7, 8, 11, 12, 15, 16],
-        "{}",
-        error.render(false)
-    );
+    let lines: Vec<_> = error.problems().iter().map(|problem| problem.line.unwrap()).collect();
+    assert_eq!(lines, [4, 5, 6, 7, 8, 11, 12, 15, 16], "{}", error.render(false));
     assert!(error.render(false).contains("did you mean `path`?"));
 }
 
@@ -331,10 +315,7 @@ fn syntax_errors_are_all_reported_and_nothing_is_said_of_what_follows_from_them(
 fn a_list_that_is_never_closed_is_one_problem() {
     let error =
         wrong("product = \"x\"\n[collect.a]\npaths = [\"/a\",\n[collect.b]\nuse = \"files\"\n");
-    assert_eq!(
-        said(&error),
-        ["3: this list is never closed: put a `]` after its last item"]
-    );
+    assert_eq!(said(&error), ["3: this list is never closed: put a `]` after its last item"]);
 }
 
 #[test]
@@ -369,10 +350,7 @@ fn a_profile_overrides_what_it_extends_key_by_key() {
     assert_eq!(options.timeout, "9s".parse().unwrap());
     assert_eq!(options.max_size, Some(Size(7)));
     // Another collector: the options of the old one mean nothing to it.
-    assert_eq!(
-        (profile.steps[1].plugin, profile.steps[1].options.max_size),
-        ("journald", None)
-    );
+    assert_eq!((profile.steps[1].plugin, profile.steps[1].options.max_size), ("journald", None));
     assert_eq!(
         (profile.limits.size, profile.limits.time),
         (Size(1_000_000), "1m".parse().unwrap())
@@ -382,23 +360,14 @@ fn a_profile_overrides_what_it_extends_key_by_key() {
 #[test]
 fn a_problem_names_the_file_that_it_is_in() {
     let error = load_texts(&[
-        (
-            "p",
-            "product = 'x'\nextends = ['base']\n[collect.a]\ntimeout = 1\n",
-        ),
+        ("p", "product = 'x'\nextends = ['base']\n[collect.a]\ntimeout = 1\n"),
         ("base", "[collect.a]\nuse = 'files'\npahts = []\n"),
     ]);
     let error = error.err().expect("both are wrong");
-    let places = error
-        .problems()
-        .iter()
-        .map(|problem| (problem.file.as_deref(), problem.line));
+    let places = error.problems().iter().map(|problem| (problem.file.as_deref(), problem.line));
     assert_eq!(
         places.collect::<Vec<_>>(),
-        [
-            (Some("p (built in)"), Some(4)),
-            (Some("base (built in)"), Some(3))
-        ]
+        [(Some("p (built in)"), Some(4)), (Some("base (built in)"), Some(3))]
     );
 }
 
@@ -454,29 +423,19 @@ fn a_sink_without_recipients_is_refused() {
     let error = wrong("product = 'x'\n[deliver.bucket]\nuse = 's3'\nbucket = 'b'\n");
     assert_eq!(
         said(&error),
-        [
-            "2: the profile delivers bundles that nobody could keep secret: add `[encrypt]` with \
-          `recipients = [\"age1…\"]`; `collect-desk keygen` makes such a key"
-        ]
+        ["2: the profile delivers bundles that nobody could keep secret: add `[encrypt]` with \
+          `recipients = [\"age1…\"]`; `collect-desk keygen` makes such a key"]
     );
     let profile = good(&format!(
         "product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n[deliver.b]\nuse = 's3'\nbucket = 'b'\n"
     ));
-    assert_eq!(
-        (profile.sinks[0].id.as_str(), profile.recipients),
-        ("b", vec![KEY.to_owned()])
-    );
+    assert_eq!((profile.sinks[0].id.as_str(), profile.recipients), ("b", vec![KEY.to_owned()]));
 }
 
 #[test]
 fn a_wrong_recipient_is_underlined() {
-    let error = wrong(&format!(
-        "product = 'x'\n[encrypt]\nrecipients = ['{KEY}', 'age1x']\n"
-    ));
-    assert_eq!(
-        (error.problems()[0].line, error.problems()[0].column),
-        (Some(3), Some(81))
-    );
+    let error = wrong(&format!("product = 'x'\n[encrypt]\nrecipients = ['{KEY}', 'age1x']\n"));
+    assert_eq!((error.problems()[0].line, error.problems()[0].column), (Some(3), Some(81)));
 }
 
 #[test]
@@ -513,46 +472,26 @@ fn an_unknown_profile_is_named_with_what_was_probably_meant_and_where_it_was_loo
     let library = Library::new(vec![folder.path().to_owned()]);
     let error = load("linx", &library, &plugins(), &|_| None).err().unwrap();
     let rendered = error.render(false);
-    assert!(
-        rendered.starts_with("error: there is no profile named `linx`"),
-        "{rendered}"
-    );
+    assert!(rendered.starts_with("error: there is no profile named `linx`"), "{rendered}");
     assert!(rendered.contains("did you mean `linux`?"), "{rendered}");
-    assert!(
-        rendered.contains(&*folder.path().to_string_lossy()),
-        "{rendered}"
-    );
-    let error = load("./linux.toml", &library, &plugins(), &|_| None)
-        .err()
-        .unwrap();
-    assert!(
-        error.problems()[0]
-            .message
-            .starts_with("cannot read the profile `./linux.toml`")
-    );
+    assert!(rendered.contains(&*folder.path().to_string_lossy()), "{rendered}");
+    let error = load("./linux.toml", &library, &plugins(), &|_| None).err().unwrap();
+    assert!(error.problems()[0].message.starts_with("cannot read the profile `./linux.toml`"));
 }
 
 #[test]
 fn a_profile_is_found_by_name_in_folders_before_those_built_in_and_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write(
-        "linux.toml",
-        "product = 'Mine'\nextends = ['./part.toml']\n",
-    );
+    write("linux.toml", "product = 'Mine'\nextends = ['./part.toml']\n");
     write("part.toml", "[collect.a]\nuse = 'files'\n");
     let library = Library::new(vec![folder.path().to_owned()]);
     let profile = load("linux", &library, &plugins(), &|_| None);
     let profile = profile.unwrap_or_else(|error| panic!("{}", error.render(false)));
-    assert_eq!(
-        (profile.product.as_str(), ids(&profile)),
-        ("Mine", vec!["a"])
-    );
+    assert_eq!((profile.product.as_str(), ids(&profile)), ("Mine", vec!["a"]));
     assert_eq!(profile.base, folder.path());
     let path = folder.path().join("part.toml");
-    let error = load(path.to_str().unwrap(), &library, &plugins(), &|_| None)
-        .err()
-        .unwrap();
+    let error = load(path.to_str().unwrap(), &library, &plugins(), &|_| None).err().unwrap();
     assert_eq!(error.problems()[0].file.as_deref(), path.to_str());
     let listed = library.list();
     let linux = listed.iter().find(|listed| listed.name == "linux").unwrap();
@@ -565,9 +504,7 @@ fn a_profile_is_found_by_name_in_folders_before_those_built_in_and_by_path() {
 fn the_hash_covers_all_that_is_extended() {
     let hash = |base| {
         let texts = [("p", "product = 'x'\nextends = ['base']"), ("base", base)];
-        load_texts(&texts)
-            .map(|profile| profile.sha256)
-            .unwrap_or_default()
+        load_texts(&texts).map(|profile| profile.sha256).unwrap_or_default()
     };
     assert_ne!(hash("# one"), hash("# two"));
     assert_eq!(
@@ -582,17 +519,9 @@ fn a_secret_beside_a_mistake_is_not_shown() {
     let error = wrong(
         "product = 'x'\n[deliver.b]\nuse = 's3'\nbucket = 'b'\nupload-tokn = 'made-up-value'\n",
     );
-    assert!(
-        !error.render(false).contains("made-up"),
-        "{}",
-        error.render(false)
-    );
+    assert!(!error.render(false).contains("made-up"), "{}", error.render(false));
     let error = wrong("product = 'x'\n[deliver.b]\nuse = 's3'\nupload-token = 987654\n");
-    assert!(
-        !error.render(true).contains("987654"),
-        "{}",
-        error.render(false)
-    );
+    assert!(!error.render(true).contains("987654"), "{}", error.render(false));
 }
 
 #[test]
@@ -606,16 +535,11 @@ fn products_are_written_into_names_without_anything_that_needs_quoting() {
 #[test]
 fn the_template_is_a_good_profile_for_any_name() {
     for name in ["komand", "./My \"Product\" 2.toml", "製品", "a\\b"] {
-        let library = Library::new(Vec::new()).with("p", template(name)).with(
-            "linux",
-            "[collect.os]\nuse = 'files'\n[collect.network]\nuse = 'files'",
-        );
+        let library = Library::new(Vec::new())
+            .with("p", template(name))
+            .with("linux", "[collect.os]\nuse = 'files'\n[collect.network]\nuse = 'files'");
         let profile = load("p", &library, &plugins(), &|_| None);
-        assert!(
-            profile.is_ok(),
-            "{}",
-            profile.err().map(|e| e.render(false)).unwrap_or_default()
-        );
+        assert!(profile.is_ok(), "{}", profile.err().map(|e| e.render(false)).unwrap_or_default());
     }
     assert!(template("My Product").contains("/var/log/my-product/**"));
     assert!(template("dir/komand.toml").contains("product = \"komand\""));
@@ -657,13 +581,8 @@ OPTIONS OF EVERY STEP
     assert!(sink.contains("bucket  (text, required)"), "{sink}");
     assert!(sink.contains("upload-token  (a secret:"), "{sink}");
     assert_eq!(reference(&plugins(), "nothing"), None);
-    let journal = catalogue(&plugins())
-        .into_iter()
-        .find(|plugin| plugin.name == "journald");
-    assert_eq!(
-        journal.map(|plugin| plugin.summary).as_deref(),
-        Some("The journal.")
-    );
+    let journal = catalogue(&plugins()).into_iter().find(|plugin| plugin.name == "journald");
+    assert_eq!(journal.map(|plugin| plugin.summary).as_deref(), Some("The journal."));
 }
 
 #[test]
@@ -674,11 +593,7 @@ fn the_schema_knows_the_options_of_every_plugin() {
     for option in ["use", "enabled", "paths", "max-line", "max-size", "when"] {
         assert!(files["properties"].get(option).is_some(), "{option}");
     }
-    assert!(
-        schema["definitions"]["redact-pattern"]["properties"]
-            .get("timeout")
-            .is_none()
-    );
+    assert!(schema["definitions"]["redact-pattern"]["properties"].get("timeout").is_none());
     assert_eq!(schema["definitions"]["Look"]["additionalProperties"], false);
 }
 
@@ -692,10 +607,7 @@ fn every_reference_of_the_schema_leads_somewhere() {
             .into_iter()
             .flat_map(|object| object.values())
             .for_each(|n| follow(root, n));
-        node.as_array()
-            .into_iter()
-            .flatten()
-            .for_each(|n| follow(root, n));
+        node.as_array().into_iter().flatten().for_each(|n| follow(root, n));
     }
     let schema = schema(&plugins());
     follow(&schema, &schema);

@@ -1,12 +1,33 @@
 //! Redaction: what must not leave the host is replaced while it flows.
 //!
 //! Redactors are plugins that hand in [`Rule`]s. All rules of a profile are compiled into one
-//! [`Redaction`], which looks once at every chunk. See [`Cutter`] for how a stream is cut so that
-//! chunks can be redacted in parallel and no secret is missed at a border.
+//! [`Redaction`], which looks once at every byte: one automaton finds the anchors of all rules, and
+//! a rule runs only on a line that holds an anchor of its own. A value is replaced by
+//! `[redacted:RULE-ID]`; keys, quotes and layout stay.
+//!
+//! What a rule sees is one line. A stream can therefore be cut at any line and its [`Piece`]s be
+//! redacted on any thread; what reaches over lines (private keys) and lines too long to be held
+//! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod binary;
+mod block;
+mod cut;
+mod line;
+mod literal;
+mod rule;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use thiserror::Error;
 
+pub use self::{
+    binary::looks_binary,
+    cut::{Cutter, Piece},
+    rule::{Found, Rule},
+    scan::Redaction,
+};
 pub use crate::collector::Invalid;
 
 /// A plugin that gives rules to the one shared scan.
@@ -30,6 +51,19 @@ pub struct Scrubbed {
     pub bytes: Vec<u8>,
     /// What was replaced.
     pub counts: Counts,
+}
+
+impl Scrubbed {
+    fn append(&mut self, other: Self) {
+        if self.bytes.is_empty() {
+            self.bytes = other.bytes;
+        } else {
+            self.bytes.extend_from_slice(&other.bytes);
+        }
+        for (rule, count) in other.counts {
+            *self.counts.entry(rule).or_default() += count;
+        }
+    }
 }
 
 /// Why a rule cannot be used.
@@ -62,61 +96,4 @@ pub enum RuleError {
 pub struct ScrubError {
     /// The rule.
     pub rule: String,
-}
-
-// ---- to be replaced by the engine ----
-
-/// One rule.
-pub struct Rule {}
-
-/// All rules of a profile, compiled.
-#[derive(Clone)]
-pub struct Redaction(Arc<()>);
-
-/// A part of a stream that can be redacted on any thread, independently of all others.
-pub struct Piece(Vec<u8>);
-
-/// Cuts a stream into [`Piece`]s.
-pub struct Cutter(Redaction);
-
-impl Redaction {
-    /// Compiles the rules.
-    pub fn compile(_rules: Vec<Rule>) -> Result<Self, RuleError> {
-        Ok(Self(Arc::new(())))
-    }
-
-    /// Starts on a stream.
-    pub fn cutter(&self) -> Cutter {
-        Cutter(self.clone())
-    }
-
-    /// Redacts one piece. Pure: the same piece gives the same bytes.
-    pub fn scrub(&self, piece: Piece) -> Result<Scrubbed, ScrubError> {
-        Ok(Scrubbed { bytes: piece.0, counts: Counts::new() })
-    }
-
-    /// Redacts a short text made here: a path, a note, an error message.
-    ///
-    /// Text in which a rule fails is replaced as a whole.
-    pub fn text(&self, text: &str) -> String {
-        text.to_owned()
-    }
-}
-
-impl Cutter {
-    /// Takes the next bytes of the stream. Returns what can be redacted already: everything up to
-    /// a safe border near the end of `bytes`, or nothing.
-    pub fn push(&mut self, bytes: Vec<u8>) -> Result<Option<Piece>, ScrubError> {
-        Ok(Some(Piece(bytes)))
-    }
-
-    /// Ends the stream. Returns what was still held back.
-    pub fn finish(self) -> Result<Option<Piece>, ScrubError> {
-        Ok(None)
-    }
-}
-
-/// Whether bytes from the beginning of a file are no text.
-pub fn looks_binary(_head: &[u8]) -> bool {
-    false
 }

@@ -13,10 +13,8 @@ use std::{fs, io, path::Path};
 pub fn sealed(path: impl AsRef<Path>) -> io::Result<Sealed> {
     let path = path.as_ref();
     let bytes = fs::read(path)?;
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .expect("a test names its bundle in UTF-8");
+    let name =
+        path.file_name().and_then(|name| name.to_str()).expect("a test names its bundle in UTF-8");
     Ok(Sealed {
         path: path.to_owned(),
         len: bytes.len() as u64,

@@ -1,0 +1,85 @@
+//! Copies files, chosen by patterns: logs and configuration.
+
+use collect_core::{
+    CollectError, Collector, FileSet, Invalid, Output, Window, host::Host, register,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Copies files to the same paths in the bundle.
+///
+/// Newest files come first, by the time of their last change. Where `max-size` is too small for a
+/// file, a quarter of the room is used for its beginning and the rest for its end; it is cut
+/// between lines, and a line in it says how much is missing. Binary files are never cut: they are
+/// taken whole or left out. Holes of sparse files are skipped. What is left out is named.
+///
+/// Only files that were modified between `since` and `until` are taken.
+///
+/// A symbolic link to a file is followed only if its target, too, is among `paths`; a symbolic link
+/// to a folder only where a path names it without a wildcard. FIFOs, sockets and devices are never
+/// opened.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Files {
+    /// Absolute paths. `*` and `?` stand for characters of a name, `[a-z]` for one of a set, `**`
+    /// for any number of folders. A folder stands for everything below it.
+    paths: Vec<String>,
+    /// What to leave out: absolute paths with the same wildcards, or, without a slash, names in any
+    /// folder (`*.gz`). What is below such a folder is left out, too.
+    exclude: Vec<String>,
+}
+
+register!("files" => Files as Collector);
+
+impl Files {
+    fn set(&self) -> Result<FileSet, Vec<Invalid>> {
+        FileSet::new(&self.paths, &self.exclude)
+    }
+}
+
+impl Collector for Files {
+    fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+        let set = self.set().map_err(|wrong| {
+            let messages: Vec<_> = wrong.into_iter().map(|invalid| invalid.message).collect();
+            CollectError::Failed(messages.join("; "))
+        })?;
+        out.files(&set)
+    }
+
+    fn check(&self) -> Vec<Invalid> {
+        if self.paths.is_empty() {
+            return vec![Invalid {
+                option: "paths",
+                message: "no path is given".into(),
+                help: Some(r#"name what to copy, as in `paths = ["/var/log/product/*.log"]`"#.into()),
+            }];
+        }
+        self.set().err().unwrap_or_default()
+    }
+
+    fn estimate(&self, host: &dyn Host, window: &Window) -> Option<u64> {
+        self.set().ok().map(|set| set.size(host, window))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_path_is_named_with_its_option() {
+        let files = Files {
+            paths: vec!["/var/log/*.log".into(), "logs/*.log".into()],
+            exclude: vec!["/var/log/[".into(), "*.gz".into()],
+        };
+        let wrong = files.check();
+        let options: Vec<_> = wrong.iter().map(|invalid| invalid.option).collect();
+        assert_eq!(options, ["paths", "exclude"]);
+        assert!(wrong[0].message.contains("`logs/*.log`"));
+    }
+
+    #[test]
+    fn a_step_without_paths_is_refused() {
+        assert_eq!(Files::default().check()[0].option, "paths");
+    }
+}

@@ -1,0 +1,1 @@
+//! Removes what a regular expression of the profile finds.

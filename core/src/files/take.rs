@@ -1,0 +1,176 @@
+//! [`Output::files`]: takes the files of a set into the bundle.
+
+use super::{
+    FileSet,
+    copy::{LEAST_CUT, NO_ROOM, Plan, Taken},
+    walk::{self, Found, Selection},
+};
+use crate::{CollectError, Output};
+use std::{io::ErrorKind, path::Path};
+
+/// So many similar things are named; the rest is counted.
+const NAMED: usize = 20;
+
+impl Output<'_> {
+    /// Copies the files of a set to the same paths below the step's folder: those that were
+    /// modified in the time of interest, newest first, as far as the step's size goes.
+    ///
+    /// Of a file that does not fit, a quarter of the room is used for its beginning and the rest
+    /// for its end; it is cut between lines, and a line in it states the cut. Holes of sparse
+    /// files are skipped and stated likewise. What is missing is noted; if nothing matched at all,
+    /// the step is absent.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CollectError::Stopped`] at the deadline.
+    pub fn files(&mut self, set: &FileSet) -> Result<(), CollectError> {
+        let deadline = self.deadline();
+        let mut in_time = || if deadline.passed() { Err(CollectError::Stopped) } else { Ok(()) };
+        let selection = walk::select(set, self.host(), &self.window(), &mut in_time)?;
+        self.remark(set, &selection);
+        let mut unfit = Unfit::default();
+        for found in &selection.files {
+            self.take(found, &mut unfit)?;
+        }
+        unfit.note(self);
+        Ok(())
+    }
+
+    fn remark(&mut self, set: &FileSet, selection: &Selection) {
+        if !selection.matched && selection.failed.is_empty() && selection.vanished.is_empty() {
+            for pattern in &set.paths {
+                self.absent(pattern.text(), "nothing matches");
+            }
+        }
+        if let Some(limit) = &selection.limit {
+            self.truncated("", &format!("not all files were looked for: {limit}"));
+        }
+        if selection.outside_window > 0 {
+            self.note(&format!(
+                "{} left out: not modified in the time of interest",
+                files(selection.outside_window)
+            ));
+        }
+        let special = |path: &Path| format!("`{}` is no regular file: not read", path.display());
+        let special = selection.special.iter().map(|path| special(path));
+        let vanished = |path: &Path| format!("`{}` vanished meanwhile", path.display());
+        let vanished = selection.vanished.iter().map(|path| vanished(path));
+        self.note_some(special.collect(), "more are no regular files");
+        self.note_some(vanished.collect(), "more vanished meanwhile");
+        self.note_some(selection.links.clone(), "more links were not followed");
+        for (path, error) in selection.failed.iter().take(NAMED) {
+            self.failed(&path.to_string_lossy(), error);
+        }
+        if let Some(((_, error), more)) = selection.failed.get(NAMED..).and_then(<[_]>::split_first)
+        {
+            self.failed(&format!("{} more", more.len() + 1), error);
+        }
+    }
+
+    fn note_some(&mut self, texts: Vec<String>, more: &str) {
+        let total = texts.len();
+        for text in texts.iter().take(NAMED) {
+            self.note(text);
+        }
+        if total > NAMED {
+            self.note(&format!("{} {more}", total - NAMED));
+        }
+    }
+
+    fn take(&mut self, found: &Found, unfit: &mut Unfit) -> Result<(), CollectError> {
+        let path = &found.path;
+        let source = path.to_string_lossy().into_owned();
+        let held = found.info.len.min(found.info.allocated);
+        if held > self.budget() && self.budget() < LEAST_CUT {
+            unfit.add(source, found.info.len, NO_ROOM);
+            return Ok(());
+        }
+        let opened = self.host().open(path).and_then(|mut file| {
+            let plan = Plan::new(file.as_mut(), self.budget())?;
+            Ok((file, plan))
+        });
+        let (mut file, plan) = match opened {
+            Ok((_, Plan::Nothing(reason))) => {
+                unfit.add(source, found.info.len, reason);
+                return Ok(());
+            }
+            Ok(opened) => opened,
+            Err(error) => {
+                match error.kind() {
+                    ErrorKind::NotFound => self.note(&format!("`{source}` vanished meanwhile")),
+                    ErrorKind::InvalidInput => {
+                        self.note(&format!("`{source}` is no regular file any more: not read"));
+                    }
+                    _ => self.failed(&source, &error),
+                }
+                return Ok(());
+            }
+        };
+        let name = source.trim_start_matches('/');
+        let mut entry = self.entry(name, &source, found.info.modified)?;
+        let taken = plan.carry_out(file.as_mut(), &mut entry)?;
+        if let Some(cut) = &taken.cut {
+            entry.truncated(cut);
+        }
+        entry.end()?;
+        self.remark_on(&source, &taken);
+        Ok(())
+    }
+
+    fn remark_on(&mut self, source: &str, taken: &Taken) {
+        if taken.holes > 0 {
+            self.note(&format!(
+                "`{source}` has holes of {} bytes, which were skipped",
+                taken.holes
+            ));
+        }
+        if taken.shrunk {
+            self.note(&format!("`{source}` became shorter while it was read"));
+        }
+        if let Some(error) = &taken.failed {
+            self.failed(source, error);
+        }
+    }
+}
+
+/// Files that were left out for their size.
+#[derive(Default)]
+struct Unfit {
+    named: Vec<(String, u64, &'static str)>,
+    more: usize,
+    bytes_of_more: u64,
+}
+
+impl Unfit {
+    fn add(&mut self, source: String, len: u64, reason: &'static str) {
+        if self.named.len() < NAMED {
+            self.named.push((source, len, reason));
+        } else {
+            self.more += 1;
+            self.bytes_of_more = self.bytes_of_more.saturating_add(len);
+        }
+    }
+
+    fn note(self, out: &mut Output<'_>) {
+        for (source, len, reason) in self.named {
+            out.truncated(&source, &format!("left out with its {len} bytes: {reason}"));
+        }
+        if self.more > 0 {
+            out.truncated(
+                "",
+                &format!(
+                    "{} more left out with their {} bytes: {NO_ROOM}",
+                    files(self.more),
+                    self.bytes_of_more
+                ),
+            );
+        }
+    }
+}
+
+fn files(count: usize) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    }
+}

@@ -1,0 +1,362 @@
+//! Cuts a stream into pieces that can be redacted apart from each other.
+//!
+//! A stream is cut behind a line feed. What rules look for stands within a line, except for blocks;
+//! so a piece knows whether it begins within a block, and no cut is made where the lines before it
+//! may be a block whose END is still to come. A line that is longer than 1 MiB is
+//! redacted here and now, window by window. Where windows lie follows from the line alone, so the
+//! same bytes come out however they came in.
+
+use super::{
+    Redaction, ScrubError, Scrubbed,
+    block::{LOOK_BACK, State, Walk, may_be_body},
+    line::{around, past},
+    scan::{Put, Span, merged},
+};
+use memchr::{memchr, memmem, memrchr};
+use std::collections::BTreeSet;
+
+/// Where a stream is cut.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    /// A longer line is redacted in windows.
+    pub(super) longest_line: usize,
+    /// How far the windows of a long line are apart.
+    pub(super) window: usize,
+    /// How far a window reaches into the next: what begins in the window is seen to this length at
+    /// least; what is longer is removed up to its end.
+    pub(super) overlap: usize,
+    /// Fewer bytes are held back to be cut together with what follows.
+    pub(super) smallest_piece: usize,
+}
+
+/// The sizes in use; tests take smaller ones, to meet every border.
+const SIZES: Sizes = Sizes {
+    longest_line: 1 << 20,
+    window: 512 << 10,
+    overlap: 64 << 10,
+    smallest_piece: 256 << 10,
+};
+
+/// A part of a stream that can be redacted on any thread, independently of all others.
+#[derive(Debug)]
+pub struct Piece(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    /// Whole lines, of which the first begins in this state.
+    Lines(Vec<u8>, State),
+    /// What had to be redacted in the order of the stream.
+    Done(Scrubbed),
+}
+
+/// Cuts a stream into [`Piece`]s.
+///
+/// Holds the last incomplete line, of at most 1 MiB, and at most 320 KiB before it.
+pub struct Cutter {
+    redaction: Redaction,
+    sizes: Sizes,
+    markers: Vec<memmem::Finder<'static>>,
+    held: Vec<u8>,
+    /// How much must be held for another cut to be tried.
+    enough: usize,
+    /// The state at the start of what is held.
+    state: State,
+    long: Option<LongLine>,
+}
+
+/// What is carried from window to window.
+#[derive(Default)]
+struct LongLine {
+    /// What began in an earlier window, with places meant from the start of what is held.
+    spans: Vec<Span>,
+    /// Whether the last of the spans goes on until its value ends.
+    open: bool,
+}
+
+impl Piece {
+    /// How many bytes it has, before redaction where that is still to come.
+    pub fn len(&self) -> usize {
+        let len = |part: &Part| match part {
+            Part::Lines(lines, _) => lines.len(),
+            Part::Done(done) => done.bytes.len(),
+        };
+        self.0.iter().map(len).sum()
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn scrub(self, redaction: &Redaction) -> Result<Scrubbed, ScrubError> {
+        let mut whole = Scrubbed::default();
+        for part in self.0 {
+            whole.append(match part {
+                Part::Lines(lines, state) => redaction.0.lines(&lines, &state)?,
+                Part::Done(done) => done,
+            });
+        }
+        Ok(whole)
+    }
+}
+
+impl Cutter {
+    pub(super) fn new(redaction: Redaction) -> Self {
+        Self::with_sizes(redaction, SIZES)
+    }
+
+    pub(super) fn with_sizes(redaction: Redaction, sizes: Sizes) -> Self {
+        let anchors: BTreeSet<Vec<u8>> = redaction.0.block_anchors().map(<[u8]>::to_vec).collect();
+        let finder = |anchor: Vec<u8>| memmem::Finder::new(&anchor).into_owned();
+        Self {
+            markers: anchors.into_iter().map(finder).collect(),
+            redaction,
+            held: Vec::new(),
+            enough: sizes.smallest_piece,
+            sizes,
+            state: State::Closed,
+            long: None,
+        }
+    }
+
+    /// Takes the next bytes of the stream. Returns what can be redacted already: everything up to
+    /// a safe border near the end of `bytes`, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// A rule failed in a line too long to be redacted elsewhere. The stream cannot be continued.
+    pub fn push(&mut self, bytes: Vec<u8>) -> Result<Option<Piece>, ScrubError> {
+        if self.held.is_empty() {
+            self.held = bytes;
+        } else {
+            self.held.extend_from_slice(&bytes);
+        }
+        if self.held.len() < self.enough {
+            return Ok(None);
+        }
+        let piece = self.cut(false)?;
+        // What is left was looked at in vain; doing that for every byte more would take for ever.
+        self.enough = self.sizes.smallest_piece.max(self.held.len() + self.sizes.overlap);
+        Ok(piece)
+    }
+
+    /// Ends the stream. Returns what was still held back.
+    ///
+    /// # Errors
+    ///
+    /// A rule failed in a line too long to be redacted elsewhere.
+    pub fn finish(mut self) -> Result<Option<Piece>, ScrubError> {
+        self.cut(true)
+    }
+
+    fn cut(&mut self, last: bool) -> Result<Option<Piece>, ScrubError> {
+        let mut parts = Vec::new();
+        loop {
+            if self.long.is_some() {
+                if !self.windows(last, &mut parts)? {
+                    break;
+                }
+            } else if !self.lines(last, &mut parts) {
+                break;
+            }
+        }
+        Ok((!parts.is_empty()).then_some(Piece(parts)))
+    }
+
+    /// Takes whole lines from what is held; says whether a long line follows.
+    fn lines(&mut self, last: bool, parts: &mut Vec<Part>) -> bool {
+        let (end, long) = self.whole_lines();
+        let cut = if long {
+            end
+        } else if last {
+            self.held.len()
+        } else {
+            safe_cut(&self.held, end)
+        };
+        if cut > 0 {
+            let lines = self.take(cut);
+            let after = self.after(&lines);
+            let before = std::mem::replace(&mut self.state, after);
+            parts.push(Part::Lines(lines, before));
+        }
+        if long {
+            self.long = Some(self.begin_long());
+        }
+        long
+    }
+
+    /// Up to where there are whole lines of bearable length, and whether a longer one follows.
+    fn whole_lines(&self) -> (usize, bool) {
+        let mut start = 0;
+        loop {
+            let rest = &self.held[start..];
+            let reach = &rest[..rest.len().min(self.sizes.longest_line + 1)];
+            match memrchr(b'\n', reach) {
+                Some(feed) => start += feed + 1,
+                None => return (start, rest.len() > self.sizes.longest_line),
+            }
+        }
+    }
+
+    /// Takes the first bytes of what is held.
+    fn take(&mut self, len: usize) -> Vec<u8> {
+        let rest = self.held.split_off(len);
+        std::mem::replace(&mut self.held, rest)
+    }
+
+    /// The state behind `lines`. It depends only on the last line with a BEGIN and on what follows.
+    fn after(&self, lines: &[u8]) -> State {
+        let blocks = self.redaction.0.blocks();
+        let last = |finder: &memmem::Finder<'_>| {
+            let (mut last, mut looked) = (None, 0);
+            for at in finder.find_iter(lines) {
+                if at < looked {
+                    continue;
+                }
+                let line = around(lines, at);
+                looked = line.end;
+                if blocks.iter().any(|(_, block)| block.begins(&lines[line.clone()])) {
+                    last = Some(line.start);
+                }
+            }
+            last
+        };
+        let begin = self.markers.iter().filter_map(last).max();
+        let mut walk = Walk {
+            blocks: &blocks,
+            text: lines,
+            state: if begin.is_some() { State::Closed } else { self.state.clone() },
+            spans: Vec::new(),
+        };
+        let mut at = begin.unwrap_or(0);
+        let mut first = begin.is_some();
+        while at < lines.len() && (first || walk.state != State::Closed) {
+            let line = around(lines, at);
+            at = past(lines, line.end);
+            let text = &lines[line.clone()];
+            let marked = self.markers.iter().any(|marker| marker.find(text).is_some());
+            walk.line(line, marked);
+            first = false;
+        }
+        walk.state
+    }
+
+    /// A long line within a block is taken for a part of it, up to the end of its first word.
+    fn begin_long(&mut self) -> LongLine {
+        let within = std::mem::take(&mut self.state) != State::Closed;
+        let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing };
+        LongLine { spans: if within { vec![whole] } else { Vec::new() }, open: within }
+    }
+
+    /// Redacts the windows of a long line that are here; says whether the line is over.
+    fn windows(&mut self, last: bool, parts: &mut Vec<Part>) -> Result<bool, ScrubError> {
+        let Sizes { window: step, overlap, .. } = self.sizes;
+        let mut done = Scrubbed::default();
+        let mut start = 0;
+        let over = loop {
+            let rest = &self.held[start..];
+            let reach = &rest[..rest.len().min(step + overlap)];
+            let feed = memchr(b'\n', reach);
+            if feed.is_none() && reach.len() < step + overlap && !last {
+                break false;
+            }
+            let window = &reach[..feed.unwrap_or(reach.len())];
+            let end = window.len() <= step;
+            let len = window.len().min(step);
+            let line = self.long.take().unwrap_or_default();
+            let (scrubbed, line) = window_of(&self.redaction, window, len, line)?;
+            done.append(scrubbed);
+            start += len;
+            if end {
+                done.bytes.extend_from_slice(&self.held[start..past(&self.held, start)]);
+                start = past(&self.held, start);
+                break true;
+            }
+            self.long = Some(line);
+        };
+        self.take(start);
+        if over {
+            self.state = State::Closed;
+        }
+        if !done.bytes.is_empty() {
+            parts.push(Part::Done(done));
+        }
+        Ok(over)
+    }
+}
+
+/// Redacts the first `len` bytes of a window; what follows is there to be looked at only.
+fn window_of(
+    redaction: &Redaction,
+    window: &[u8],
+    len: usize,
+    mut line: LongLine,
+) -> Result<(Scrubbed, LongLine), ScrubError> {
+    if line.open
+        && let Some(span) = line.spans.last_mut()
+    {
+        let from = span.end.min(window.len());
+        let value = value_end(&window[from..]);
+        line.open = value.is_none();
+        span.end = value.map_or(window.len(), |end| from + end);
+    }
+    let mut spans = redaction.0.spans(window, &State::Closed, true)?;
+    // What begins in the overlap is seen better by the next window.
+    spans.retain(|span| span.from < len);
+    let touches = |span: &Span| span.end == window.len();
+    line.open |= spans.iter().any(touches);
+    spans.append(&mut line.spans);
+    let spans = merged(spans);
+    let carried = spans
+        .iter()
+        .filter(|span| span.end > len)
+        .map(|span| Span {
+            from: 0,
+            start: span.start.saturating_sub(len),
+            end: span.end - len,
+            put: if span.start < len { Put::Nothing } else { span.put },
+        })
+        .collect();
+    let scrubbed = redaction.0.replace(window, spans, len);
+    let line = LongLine { spans: carried, open: line.open };
+    Ok((scrubbed, line))
+}
+
+/// Where a value ends that began before this text.
+fn value_end(text: &[u8]) -> Option<usize> {
+    let ends = |at: usize| match text[at] {
+        b'"' => at == 0 || text[at - 1] != b'\\',
+        b'\'' | b'<' | 0 => true,
+        byte => byte.is_ascii_whitespace(),
+    };
+    (0..text.len()).find(|&at| ends(at))
+}
+
+/// Where lines that end at `end` may be cut: not between lines that may be a block and its END.
+fn safe_cut(text: &[u8], end: usize) -> usize {
+    if end == 0 {
+        return 0;
+    }
+    let cut = above(text, end);
+    let last = around(text, end - 1);
+    if may_be_body(&text[last.clone()], true) {
+        cut
+    } else {
+        // The last line may be an END itself.
+        cut.min(above(text, last.start))
+    }
+}
+
+/// Where the lines begin that an END at the start of a line at `end` may belong to.
+fn above(text: &[u8], end: usize) -> usize {
+    let mut cut = end;
+    while cut > 0 {
+        let above = around(text, cut - 1);
+        let kept = may_be_body(&text[above.clone()], cut == end);
+        if end - above.start > LOOK_BACK || !kept {
+            break;
+        }
+        cut = above.start;
+    }
+    cut
+}

@@ -1,0 +1,191 @@
+//! Rules: what is looked for, and what of it is replaced.
+
+use super::{RuleError, block::Block, literal};
+use regex::bytes::{Regex, RegexBuilder};
+use std::ops::Range;
+
+/// One rule: how a kind of secret is found.
+///
+/// Anchors are words of which at least one stands in every line with such a secret; they are found
+/// in any case (ASCII). The rarer they are in ordinary text, the faster the rule.
+pub struct Rule {
+    pub(super) id: String,
+    pub(super) anchors: Vec<Vec<u8>>,
+    pub(super) kind: Kind,
+}
+
+pub(super) enum Kind {
+    /// An expression, run once over a line that holds an anchor.
+    Pattern(Pattern),
+    /// A function, run at every anchor.
+    Finder(Box<dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync>),
+    /// The anchors themselves are what is looked for, in exactly this case.
+    Literal,
+    /// A block of lines between two markers.
+    Block(Block),
+}
+
+pub(super) struct Pattern {
+    pub(super) regex: Regex,
+    pub(super) group: usize,
+    pub(super) bare: Option<usize>,
+    pub(super) valid: Option<Box<dyn Fn(&[u8]) -> bool + Send + Sync>>,
+}
+
+/// What a finder found: a value within the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where the value is in the line.
+    pub value: Range<usize>,
+    /// Whether the replacement needs quotes of its own, as for a bare number in JSON.
+    pub quote: bool,
+}
+
+impl From<Range<usize>> for Found {
+    fn from(value: Range<usize>) -> Self {
+        Self { value, quote: false }
+    }
+}
+
+/// The shortest anchor: shorter ones stand in every other line.
+const SHORTEST_ANCHOR: usize = 3;
+
+/// How large the automaton of one expression may become.
+const PATTERN_SIZE: usize = 4 << 20;
+
+impl Rule {
+    /// A rule that replaces what a regular expression finds in a line: its group `secret` if it has
+    /// one, its group `bare`, with quotes around, if that took part, or else the whole match.
+    ///
+    /// The expression is run on every line with an anchor, or on every line if there is none. It
+    /// sees bytes, not characters, and no line feed. It must not need what follows the value: a
+    /// very long line is looked at in parts, and a value at the end of a part goes on in the next.
+    pub fn pattern<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        pattern: &str,
+    ) -> Result<Self, RuleError> {
+        let id = id.into();
+        let regex = regex(&id, pattern)?;
+        let named = |name| regex.capture_names().position(|group| group == Some(name));
+        let (group, bare) = (named("secret").unwrap_or(0), named("bare"));
+        let anchors = anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
+        let kind = Kind::Pattern(Pattern { regex, group, bare, valid: None });
+        Self { id, anchors, kind }.checked()
+    }
+
+    /// Has this group replaced instead of `secret`.
+    pub fn group(mut self, group: usize) -> Result<Self, RuleError> {
+        if let Kind::Pattern(pattern) = &mut self.kind {
+            if group >= pattern.regex.captures_len() {
+                let reason = format!("its expression has no group {group}");
+                return Err(RuleError::Unusable { rule: self.id, reason });
+            }
+            pattern.group = group;
+        }
+        Ok(self)
+    }
+
+    /// Has a function decide, by the value, whether a match of a pattern is a secret.
+    #[must_use]
+    pub fn valid(mut self, valid: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        if let Kind::Pattern(pattern) = &mut self.kind {
+            pattern.valid = Some(Box::new(valid));
+        }
+        self
+    }
+
+    /// A rule whose values are found by a function, which gets the line and the place of an anchor
+    /// in it. Anchors within a value already found are passed over.
+    ///
+    /// So that time stays linear, the function must not look farther than a fixed distance unless
+    /// it finds something.
+    pub fn finder<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        find: impl Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        let id = id.into();
+        let anchors: Vec<Vec<u8>> =
+            anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
+        if anchors.is_empty() {
+            return Err(unusable(&id, "it has no anchor"));
+        }
+        let kind = Kind::Finder(Box::new(find));
+        Self { id, anchors, kind }.checked()
+    }
+
+    /// A rule for one known secret: found as it is and as base64, percent-encoded, escaped for JSON
+    /// or in hexadecimal.
+    pub fn literal(id: impl Into<String>, secret: &[u8]) -> Result<Self, RuleError> {
+        let id = id.into();
+        let anchors = literal::forms(secret);
+        if anchors.is_empty() {
+            return Err(unusable(&id, "the secret is too short, or spans several lines"));
+        }
+        let kind = Kind::Literal;
+        Self { id, anchors, kind }.checked()
+    }
+
+    /// A rule for blocks of base64 lines between two markers, such as private keys.
+    ///
+    /// `begin` and `end` are expressions for the markers, each of which holds one of the anchors.
+    /// The block may have a prefix in every line, as logs have, stand in one line, or lack one of
+    /// its markers.
+    pub fn block(
+        id: impl Into<String>,
+        anchors: &[&str],
+        begin: &str,
+        end: &str,
+    ) -> Result<Self, RuleError> {
+        let id = id.into();
+        let anchors: Vec<Vec<u8>> = anchors.iter().map(|a| a.as_bytes().to_vec()).collect();
+        if anchors.is_empty() {
+            return Err(unusable(&id, "it has no anchor"));
+        }
+        let kind = Kind::Block(Block::new(regex(&id, begin)?, regex(&id, end)?));
+        Self { id, anchors, kind }.checked()
+    }
+
+    /// The id: what the replacement and the manifest call the rule.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn checked(self) -> Result<Self, RuleError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if self.id.is_empty() || !self.id.bytes().all(plain) {
+            return Err(unusable(
+                &self.id,
+                "its id may hold only letters, digits, `-`, `_` and `.`",
+            ));
+        }
+        for anchor in &self.anchors {
+            if anchor.len() < SHORTEST_ANCHOR {
+                let shown = String::from_utf8_lossy(anchor);
+                return Err(unusable(
+                    &self.id,
+                    &format!("its anchor `{shown}` is shorter than three bytes"),
+                ));
+            }
+            if anchor.contains(&b'\n') {
+                return Err(unusable(&self.id, "an anchor holds a line feed"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn unusable(rule: &str, reason: &str) -> RuleError {
+    RuleError::Unusable { rule: rule.to_owned(), reason: reason.to_owned() }
+}
+
+fn regex(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
+    RegexBuilder::new(pattern).unicode(false).size_limit(PATTERN_SIZE).build().map_err(|error| {
+        RuleError::Pattern {
+            rule: rule.to_owned(),
+            pattern: pattern.to_owned(),
+            reason: error.to_string(),
+        }
+    })
+}

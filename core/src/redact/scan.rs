@@ -1,0 +1,386 @@
+//! The scan: all anchors of all rules in one pass, then the rules where their anchors are.
+
+use super::{
+    Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
+    block::{Block, State, Walk},
+    line::{around, past},
+    rule::{Kind, Pattern, Rule},
+};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+/// What stands in for a text in which a rule failed.
+const WITHHELD: &str = "[withheld]";
+
+/// How every replacement begins.
+const TOKEN: &[u8] = b"[redacted:";
+
+/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once.
+#[derive(Clone)]
+pub struct Redaction(pub(super) Arc<Compiled>);
+
+/// What a [`Redaction`] shares.
+pub(super) struct Compiled {
+    rules: Vec<Rule>,
+    anchors: Option<AhoCorasick>,
+    /// The rules of every anchor.
+    targets: Vec<Vec<usize>>,
+    /// The rules without an anchor.
+    everywhere: Vec<usize>,
+}
+
+/// A part of a text that is replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Where that began which showed it to be a secret.
+    pub(super) from: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) put: Put,
+}
+
+/// What stands in for a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Put {
+    /// Nothing: it belongs to another span's token.
+    Nothing,
+    /// The token of a rule.
+    Token(usize),
+    /// The token of a rule, in double quotes.
+    Quoted(usize),
+}
+
+impl Redaction {
+    /// Compiles the rules. Where two rules find the same value, the earlier one names it.
+    pub fn compile(rules: Vec<Rule>) -> Result<Self, RuleError> {
+        let mut targets: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
+        let mut everywhere = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            if rule.anchors.is_empty() {
+                everywhere.push(index);
+            }
+            for anchor in &rule.anchors {
+                let of = targets.entry(anchor.to_ascii_lowercase()).or_default();
+                if of.last() != Some(&index) {
+                    of.push(index);
+                }
+            }
+        }
+        let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        let anchors = if anchors.is_empty() { None } else { Some(automaton(&anchors)?) };
+        Ok(Self(Arc::new(Compiled { rules, anchors, targets, everywhere })))
+    }
+
+    /// Starts on a stream.
+    pub fn cutter(&self) -> Cutter {
+        Cutter::new(self.clone())
+    }
+
+    /// Redacts one piece. Pure: the same piece gives the same bytes.
+    pub fn scrub(&self, piece: Piece) -> Result<Scrubbed, ScrubError> {
+        piece.scrub(self)
+    }
+
+    /// Redacts a short text made here: a path, a note, an error message.
+    ///
+    /// Text in which a rule fails is replaced as a whole.
+    pub fn text(&self, text: &str) -> String {
+        self.whole(text.as_bytes().to_vec())
+            .map_or_else(|_| WITHHELD.to_owned(), |scrubbed| into_text(scrubbed.bytes))
+    }
+
+    /// Redacts a text that is held as a whole.
+    pub fn whole(&self, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
+        let mut cutter = self.cutter();
+        let mut scrubbed = Scrubbed::default();
+        let first = cutter.push(text)?;
+        for piece in [first, cutter.finish()?].into_iter().flatten() {
+            scrubbed.append(self.scrub(piece)?);
+        }
+        Ok(scrubbed)
+    }
+}
+
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn automaton(anchors: &[Vec<u8>]) -> Result<AhoCorasick, RuleError> {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        // Twice as fast as the others; a few hundred anchors take less than a megabyte.
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(anchors)
+        .map_err(|error| RuleError::Unusable { rule: "all".into(), reason: error.to_string() })
+}
+
+impl Compiled {
+    /// The rules that look for blocks.
+    pub(super) fn blocks(&self) -> Vec<(usize, &Block)> {
+        let rules = self.rules.iter().enumerate();
+        rules
+            .filter_map(|(index, rule)| match &rule.kind {
+                Kind::Block(block) => Some((index, block)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The anchors of the rules that look for blocks.
+    pub(super) fn block_anchors(&self) -> impl Iterator<Item = &[u8]> {
+        self.blocks()
+            .into_iter()
+            .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
+    }
+
+    /// Redacts whole lines, of which the first begins in `state`.
+    pub(super) fn lines(&self, text: &[u8], state: &State) -> Result<Scrubbed, ScrubError> {
+        let spans = self.spans(text, state, false)?;
+        Ok(self.replace(text, spans, text.len()))
+    }
+
+    /// What is to be replaced in a text, in order. If it is a window of one line, that has no end
+    /// of lines in it.
+    pub(super) fn spans(
+        &self,
+        text: &[u8],
+        state: &State,
+        window: bool,
+    ) -> Result<Vec<Span>, ScrubError> {
+        let running = Cell::new(0);
+        let scan = AssertUnwindSafe(|| {
+            let mut scan = Scan {
+                compiled: self,
+                running: &running,
+                text,
+                window,
+                line: 0..0,
+                done: vec![0; self.rules.len()],
+                spans: Vec::new(),
+                marked: Vec::new(),
+            };
+            scan.anchors();
+            scan.everywhere();
+            scan.blocks(state);
+            merged(scan.spans)
+        });
+        catch_unwind(scan).map_err(|_| ScrubError { rule: self.rules[running.get()].id.clone() })
+    }
+
+    /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
+    pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, len: usize) -> Scrubbed {
+        let mut bytes = Vec::with_capacity(len + len / 64 + 64);
+        let mut counts = Counts::new();
+        let mut at = 0;
+        for span in spans {
+            if span.start >= len {
+                break;
+            }
+            bytes.extend_from_slice(&text[at..span.start]);
+            at = span.end.min(len);
+            let (rule, quote): (_, &[u8]) = match span.put {
+                Put::Nothing => continue,
+                Put::Token(rule) => (rule, b""),
+                Put::Quoted(rule) => (rule, b"\""),
+            };
+            let id = &self.rules[rule].id;
+            for part in [quote, TOKEN, id.as_bytes(), b"]", quote] {
+                bytes.extend_from_slice(part);
+            }
+            *counts.entry(id.clone()).or_default() += 1;
+        }
+        bytes.extend_from_slice(&text[at..len]);
+        Scrubbed { bytes, counts }
+    }
+}
+
+/// Sorts spans and joins those that overlap; the first, or longer, or earlier rule's, names them.
+pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.put));
+    let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match merged.last_mut() {
+            Some(last) if span.start < last.end => {
+                last.end = last.end.max(span.end);
+                last.from = last.from.min(span.from);
+            }
+            _ => merged.push(span),
+        }
+    }
+    merged
+}
+
+/// One scan of one text.
+struct Scan<'c, 't> {
+    compiled: &'c Compiled,
+    /// The rule that is running, for the report of a panic.
+    running: &'c Cell<usize>,
+    text: &'t [u8],
+    window: bool,
+    /// The line that was looked at last.
+    line: Range<usize>,
+    /// Up to where every rule has looked.
+    done: Vec<usize>,
+    spans: Vec<Span>,
+    /// Lines that may hold the marker of a block.
+    marked: Vec<Range<usize>>,
+}
+
+impl Scan<'_, '_> {
+    fn anchors(&mut self) {
+        let compiled = self.compiled;
+        let Some(anchors) = &compiled.anchors else {
+            return;
+        };
+        for found in anchors.find_overlapping_iter(self.text) {
+            for &rule in &compiled.targets[found.pattern().as_usize()] {
+                self.running.set(rule);
+                self.anchor(rule, found.range());
+            }
+        }
+    }
+
+    fn anchor(&mut self, rule: usize, at: Range<usize>) {
+        if at.start < self.done[rule] {
+            return;
+        }
+        match &self.compiled.rules[rule].kind {
+            Kind::Pattern(pattern) => {
+                let line = self.line(at.start);
+                self.done[rule] = past(self.text, line.end);
+                self.pattern(rule, pattern, line);
+            }
+            Kind::Finder(find) => {
+                let line = self.line(at.start);
+                let within = at.start - line.start..at.end - line.start;
+                let Some(found) = find(&self.text[line.clone()], within) else {
+                    return;
+                };
+                let value = line.start + found.value.start..line.start + found.value.end;
+                self.done[rule] = value.end;
+                let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                self.put(at.start, value, put);
+            }
+            Kind::Literal => {
+                let exact = &self.text[at.clone()];
+                if self.compiled.rules[rule].anchors.iter().any(|form| form == exact) {
+                    self.put(at.start, at, Put::Token(rule));
+                }
+            }
+            Kind::Block(_) => {
+                let line = self.line(at.start);
+                if self.marked.last() != Some(&line) {
+                    self.marked.push(line);
+                }
+            }
+        }
+    }
+
+    /// The line around `at`. Anchors come nearly in order, so it is most often the same again.
+    fn line(&mut self, at: usize) -> Range<usize> {
+        if self.window {
+            return 0..self.text.len();
+        }
+        if !(self.line.start <= at && at < self.line.end) {
+            self.line = around(self.text, at);
+        }
+        self.line.clone()
+    }
+
+    fn everywhere(&mut self) {
+        for &rule in &self.compiled.everywhere {
+            self.running.set(rule);
+            let Kind::Pattern(pattern) = &self.compiled.rules[rule].kind else {
+                continue;
+            };
+            let mut start = 0;
+            while start < self.text.len() {
+                let line = if self.window { 0..self.text.len() } else { around(self.text, start) };
+                start = line.end + 1;
+                self.pattern(rule, pattern, line);
+            }
+        }
+    }
+
+    fn pattern(&mut self, rule: usize, pattern: &Pattern, line: Range<usize>) {
+        let text = &self.text[line.clone()];
+        for found in pattern.regex.captures_iter(text) {
+            let bare = pattern.bare.and_then(|group| found.get(group));
+            let put = if bare.is_some() { Put::Quoted(rule) } else { Put::Token(rule) };
+            let Some(value) = bare.or_else(|| found.get(pattern.group)) else {
+                continue;
+            };
+            if pattern.valid.as_ref().is_some_and(|valid| !valid(value.as_bytes())) {
+                continue;
+            }
+            let from = line.start + found.get(0).map_or(value.start(), |whole| whole.start());
+            self.put(from, line.start + value.start()..line.start + value.end(), put);
+        }
+    }
+
+    fn put(&mut self, from: usize, value: Range<usize>, put: Put) {
+        if value.is_empty() || is_redacted(&self.text[value.clone()]) {
+            return;
+        }
+        self.spans.push(Span { from, start: value.start, end: value.end, put });
+    }
+
+    fn blocks(&mut self, state: &State) {
+        if self.marked.is_empty() && *state == State::Closed {
+            return;
+        }
+        let blocks = self.compiled.blocks();
+        if let Some(&(rule, _)) = blocks.first() {
+            self.running.set(rule);
+        }
+        let mut walk =
+            Walk { blocks: &blocks, text: self.text, state: state.clone(), spans: Vec::new() };
+        let mut next = 0;
+        for marked in &self.marked {
+            unmarked(&mut walk, next, marked.start, self.window);
+            walk.line(marked.clone(), true);
+            next = marked.end + 1;
+        }
+        unmarked(&mut walk, next, self.text.len(), self.window);
+        self.spans.append(&mut walk.spans);
+    }
+}
+
+/// Takes the lines from `next` to `end`, which hold no marker, as long as a block is open.
+fn unmarked(walk: &mut Walk<'_, '_>, mut next: usize, end: usize, window: bool) {
+    while next < end && walk.state != State::Closed {
+        let line = if window { next..end } else { around(walk.text, next) };
+        next = line.end + 1;
+        walk.line(line, false);
+    }
+}
+
+/// Whether there is nothing in a value but what an earlier redaction has left.
+fn is_redacted(value: &[u8]) -> bool {
+    let mut rest = value;
+    while let Some(start) = memchr::memmem::find(rest, TOKEN) {
+        if rest[..start].iter().any(u8::is_ascii_alphanumeric) {
+            return false;
+        }
+        let Some(end) = memchr::memchr(b']', &rest[start..]) else {
+            return start == 0 && rest.len() < 64 && is_plain(&rest[TOKEN.len()..]);
+        };
+        if end > 64 || !is_plain(&rest[start + TOKEN.len()..start + end]) {
+            return false;
+        }
+        rest = &rest[start + end + 1..];
+    }
+    rest.len() < value.len() && !rest.iter().any(u8::is_ascii_alphanumeric)
+}
+
+fn is_plain(id: &[u8]) -> bool {
+    id.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+}
