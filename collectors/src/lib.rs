@@ -14,5 +14,7 @@ mod redactors {
     automod::dir!("src/redactors");
 }
 
+mod secrets;
+
 /// Makes a binary that calls it link this crate, and so its plugins.
 pub fn link() {}

@@ -53,6 +53,17 @@ impl Entry {
         self.fields.clear();
     }
 
+    /// Takes what was read of a line that is too long, from `start` on, as a field without a value.
+    fn keep_name_only(&mut self, start: usize) {
+        let line = &self.bytes[start..];
+        let length = line.iter().take(LONGEST_NAME).position(|byte| *byte == b'=');
+        let name = start..start + length.unwrap_or(0);
+        self.bytes.truncate(name.end);
+        if !name.is_empty() {
+            self.fields.push(Field { name, value: None });
+        }
+    }
+
     fn room(&self) -> usize {
         LARGEST_ENTRY.saturating_sub(self.bytes.len()).min(LONGEST_VALUE)
     }
@@ -88,7 +99,7 @@ impl<R: Read> Export<R> {
             let start = entry.bytes.len();
             match self.line(&mut entry.bytes, longest_line(start))? {
                 LineEnd::Eof => return Ok(false),
-                LineEnd::Skipped => self.keep_name_only(entry, start),
+                LineEnd::Skipped => entry.keep_name_only(start),
                 LineEnd::Whole if entry.bytes.len() == start => {
                     if !entry.fields.is_empty() {
                         return Ok(true);
@@ -149,16 +160,6 @@ impl<R: Read> Export<R> {
         entry.fields.push(Field { name, value });
         // The line feed after the value.
         self.exactly(&mut [0])
-    }
-
-    fn keep_name_only(&self, entry: &mut Entry, start: usize) {
-        let line = &entry.bytes[start..];
-        let length = line.iter().take(LONGEST_NAME).position(|byte| *byte == b'=');
-        let name = start..start + length.unwrap_or(0);
-        entry.bytes.truncate(name.end);
-        if !name.is_empty() {
-            entry.fields.push(Field { name, value: None });
-        }
     }
 
     /// Appends the next line, if it has no more than `limit` bytes, or so much of it.

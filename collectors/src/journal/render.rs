@@ -40,8 +40,19 @@ pub(crate) fn text(entry: &Entry, to: &mut Vec<u8>, _conceal: Conceal<'_>) {
         if number > 0 {
             to.resize(to.len() + indent, b' ');
         }
-        to.extend(line);
+        extend_without_nul(to, line);
         to.push(b'\n');
+    }
+}
+
+/// A NUL makes a file binary in the eyes of most programs, this one included, so a sign stands for
+/// it.
+fn extend_without_nul(to: &mut Vec<u8>, line: &[u8]) {
+    for (number, part) in line.split(|byte| *byte == 0).enumerate() {
+        if number > 0 {
+            to.extend("␀".as_bytes());
+        }
+        to.extend(part);
     }
 }
 
@@ -142,6 +153,12 @@ mod tests {
             render(text, b"__REALTIME_TIMESTAMP=0\n_COMM=x\nMESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n\n");
         let (first, second) = line.trim_end().split_once('\n').unwrap();
         assert_eq!(first.find('a'), second.find('b'));
+    }
+
+    #[test]
+    fn a_message_with_a_nul_does_not_make_the_journal_binary() {
+        let line = render(text, b"MESSAGE\n\x03\0\0\0\0\0\0\0a\0b\n\n");
+        assert!(line.ends_with(": a␀b\n"), "{line}");
     }
 
     #[test]

@@ -109,9 +109,28 @@ impl Collector for Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use collect_core::{
+        bundle::Status,
+        testkit::{FakeHost, Trial},
+    };
 
     fn command(argv: &[&str]) -> Command {
         Command { argv: argv.iter().map(|&word| word.to_owned()).collect(), ..Command::default() }
+    }
+
+    #[test]
+    fn what_a_command_writes_is_kept_and_how_it_failed_is_said() {
+        let host = || FakeHost::new().command("ip addr", "lo\n").command_fails("ip link", 2, "no");
+        let collected = Trial::of(command(&["ip", "addr"])).on(host());
+        assert_eq!(collected.text("ip_addr.txt"), "lo\n");
+        assert_eq!(collected.status(), Status::Complete);
+        let collected = Trial::of(command(&["ip", "link"])).on(host());
+        assert!(collected.notes()[0].contains("exit code 2: no"), "{:?}", collected.notes());
+    }
+
+    #[test]
+    fn a_program_that_is_not_installed_is_absent() {
+        assert_eq!(Trial::of(command(&["ip"])).on(FakeHost::new()).status(), Status::Absent);
     }
 
     #[test]

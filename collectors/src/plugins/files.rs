@@ -13,7 +13,8 @@ use serde::Deserialize;
 /// between lines, and a line in it says how much is missing. Binary files are never cut: they are
 /// taken whole or left out. Holes of sparse files are skipped. What is left out is named.
 ///
-/// Only files that were modified between `since` and `until` are taken.
+/// Only files that were modified at or after `since` are taken. `until` leaves no file out: one that
+/// is still being written holds earlier lines too.
 ///
 /// A symbolic link to a file is followed only if its target, too, is among `paths`; a symbolic link
 /// to a folder only where a path names it without a wildcard. FIFOs, sockets and devices are never
@@ -65,6 +66,15 @@ impl Collector for Files {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use collect_core::testkit::{FakeHost, Trial};
+
+    #[test]
+    fn files_are_copied_to_their_own_paths() {
+        let files = Files { paths: vec!["/var/log/app/*.log".into()], exclude: vec![] };
+        let host = FakeHost::new().file("/var/log/app/a.log", "a").file("/var/log/app/b", "b");
+        let collected = Trial::of(files).on(host);
+        assert_eq!(collected.paths(), ["test/var/log/app/a.log"]);
+    }
 
     #[test]
     fn every_wrong_path_is_named_with_its_option() {

@@ -7,6 +7,8 @@
 mod copy;
 mod pattern;
 mod take;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use crate::{Invalid, Window, host::Host};

@@ -52,12 +52,12 @@ impl Output<'_> {
             ));
         }
         let special = |path: &Path| format!("`{}` is no regular file: not read", path.display());
-        let special = selection.special.iter().map(|path| special(path));
+        let special: Vec<_> = selection.special.iter().map(|path| special(path)).collect();
         let vanished = |path: &Path| format!("`{}` vanished meanwhile", path.display());
-        let vanished = selection.vanished.iter().map(|path| vanished(path));
-        self.note_some(special.collect(), "more are no regular files");
-        self.note_some(vanished.collect(), "more vanished meanwhile");
-        self.note_some(selection.links.clone(), "more links were not followed");
+        let vanished: Vec<_> = selection.vanished.iter().map(|path| vanished(path)).collect();
+        self.note_some(&special, "more are no regular files");
+        self.note_some(&vanished, "more vanished meanwhile");
+        self.note_some(&selection.links, "more links were not followed");
         for (path, error) in selection.failed.iter().take(NAMED) {
             self.failed(&path.to_string_lossy(), error);
         }
@@ -67,7 +67,7 @@ impl Output<'_> {
         }
     }
 
-    fn note_some(&mut self, texts: Vec<String>, more: &str) {
+    fn note_some(&mut self, texts: &[String], more: &str) {
         let total = texts.len();
         for text in texts.iter().take(NAMED) {
             self.note(text);

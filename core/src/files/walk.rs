@@ -98,10 +98,12 @@ impl Selection {
     fn keep(&mut self, window: &Window) {
         let before = self.files.len();
         self.files.retain(|found| {
-            found.info.modified.is_none_or(|modified| {
-                window.since.is_none_or(|since| modified >= since)
-                    && window.until.is_none_or(|until| modified <= until)
-            })
+            // `until` is no reason to leave a file out: a log that is still being written holds the
+            // lines of an hour ago too.
+            found
+                .info
+                .modified
+                .is_none_or(|modified| window.since.is_none_or(|since| modified >= since))
         });
         self.outside_window = before - self.files.len();
     }
@@ -204,7 +206,9 @@ impl Walk<'_> {
         let info = match self.host.info(&path) {
             Ok(info) => info,
             // What is found while looking for something else concerns nobody.
-            Err(_) if !matched && !self.in_prefix(&further) => return,
+            Err(_) if !matched && !further.iter().any(|state| self.is_named(&path, state)) => {
+                return;
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if was_listed && matched {
                     self.selection.vanished.push(path);
@@ -225,15 +229,17 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether some pattern names what it stands for so far without a wildcard.
-    fn in_prefix(&self, states: &BTreeSet<State>) -> bool {
-        states.iter().any(|state| state.at <= self.set.paths[state.pattern].prefix_len())
+    /// Whether the pattern names this path without a wildcard.
+    fn is_named(&self, path: &Path, state: &State) -> bool {
+        // A `**` stays where it is in its pattern, so what it led to is deeper than that.
+        let depth = path.components().count() - 1;
+        state.at == depth && state.at <= self.set.paths[state.pattern].prefix_len()
     }
 
     fn enter(&mut self, path: PathBuf, mut states: BTreeSet<State>) {
         states.retain(|state| self.part(*state).is_some());
         if is_made_up(&path) {
-            states.retain(|state| state.at <= self.set.paths[state.pattern].prefix_len());
+            states.retain(|state| self.is_named(&path, state));
         }
         if states.is_empty() {
             return;
@@ -264,9 +270,9 @@ impl Walk<'_> {
             Ok((target, info))
         });
         let is_folder = matches!(&found, Ok((_, info)) if info.kind == FileKind::Directory);
-        if is_folder && self.in_prefix(&states) {
-            let mut named = states;
-            named.retain(|state| state.at <= self.set.paths[state.pattern].prefix_len());
+        let mut named = states;
+        named.retain(|state| self.is_named(&path, state));
+        if is_folder && !named.is_empty() {
             return self.enter(path, named);
         }
         if !matched && !is_folder {

@@ -6,12 +6,13 @@ use super::{
     options::{Options, schema_of},
     read::Env,
     recipient,
-    source::{Finding, Findings, Sources},
+    source::{Finding, Findings, Sources, Span},
     suggest, syntax,
 };
 use crate::{
     plugin::Plugins,
     redact::{Redaction, Rule},
+    secret::SecretSource,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -100,7 +101,7 @@ impl Checker<'_> {
         let steps = self.steps(root.remove("collect"));
         let redactors = self.redactors(root.remove("redact"));
         let deliver = root.get_key_value("deliver").map(|(key, _)| key.span());
-        let sinks = self.sinks(root.remove("deliver"));
+        let (sinks, secrets) = self.sinks(root.remove("deliver"));
         self.unknown_tables(&root);
         if let (Some(span), Some([])) = (deliver, recipients.as_deref())
             && !sinks.is_empty()
@@ -115,7 +116,7 @@ impl Checker<'_> {
                     ),
             );
         }
-        let redaction = self.redaction(redactors, &sinks);
+        let redaction = self.redaction(redactors, secrets);
         Some(Parts {
             product: product?,
             report: report?,
@@ -232,21 +233,43 @@ impl Checker<'_> {
     }
 
     /// Compiles the rules of the redactors, and one for every secret of the sinks.
-    fn redaction(&mut self, rules: Vec<Rule>, sinks: &[ConfiguredSink]) -> Option<Redaction> {
-        // A secret that cannot be read now is no error of the profile: delivery will say so.
-        let sources =
-            sinks.iter().flat_map(|sink| sink.sink.secrets().into_iter().map(|s| (&sink.id, s)));
-        let secrets = sources
-            .filter_map(|(id, source)| Some((id, source.resolve(self.base, self.env).ok()?)));
-        _ = secrets.count();
-        match Redaction::compile(rules) {
+    fn redaction(&mut self, rules: Vec<Rule>, secrets: Vec<SinkSecret>) -> Option<Redaction> {
+        // Where two rules find the same value, the first one names it.
+        let mut all = Vec::new();
+        for SinkSecret { sink, span, source } in secrets {
+            // What cannot be read now is no error of the profile: delivery will say so.
+            let Ok(secret) = source.resolve(self.base, self.env) else {
+                continue;
+            };
+            match Rule::literal(format!("deliver.{sink}"), secret.reveal().as_bytes()) {
+                Ok(rule) => all.push(rule),
+                Err(error) => {
+                    let help = "use a secret of at least 16 characters on one line".to_owned();
+                    let message = format!("a secret of `{sink}` cannot be kept out of bundles");
+                    self.findings
+                        .push(Finding::new(span, message).label(error.to_string()).help(help));
+                }
+            }
+        }
+        all.extend(rules);
+        match Redaction::compile(all) {
             Ok(redaction) => Some(redaction),
             Err(error) => {
-                self.findings.push(Finding::new(0..0, error.to_string()));
+                let start = self.sources.get(0).start;
+                self.findings.push(Finding::new(start..start, error.to_string()));
                 None
             }
         }
     }
+}
+
+/// A secret among the options of a sink.
+pub(super) struct SinkSecret {
+    /// The id of the sink.
+    pub(super) sink: String,
+    /// Where its id stands.
+    pub(super) span: Span,
+    pub(super) source: SecretSource,
 }
 
 /// What must hold for options beyond their types.

@@ -17,6 +17,7 @@ mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use problem::{Problem, ProfileError};
 pub use read::{Env, load};

@@ -3,7 +3,7 @@
 use super::{
     problem::is_secret,
     source::{Finding, Findings, Span},
-    suggest,
+    suggest, wording,
 };
 use crate::plugin::Unknown;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
@@ -71,7 +71,7 @@ impl Options<'_> {
     ) -> Option<Built<T>> {
         let mut table = self.table.clone();
         let mut unknown = BTreeSet::new();
-        let mut removed = Vec::new();
+        let mut removed: Vec<String> = Vec::new();
         let built = loop {
             let value = Spanned::new(self.span.clone(), DeValue::Table(table.clone()));
             let mut note = |path: serde_ignored::Path<'_>| _ = unknown.insert(parts(&path));
@@ -79,7 +79,7 @@ impl Options<'_> {
                 Ok(built) => break Some(built),
                 Err(error) => error,
             };
-            if removed.iter().any(|name| error.message() == format!("missing field `{name}`")) {
+            if removed.iter().any(|option| wording::says_missing(error.message(), option)) {
                 break None;
             }
             let option = error.span().and_then(|span| option_at(&table, &span));
@@ -116,20 +116,15 @@ impl Options<'_> {
 
     fn explain(&self, error: &Error, option: Option<&str>) -> Finding {
         let span = error.span().unwrap_or_else(|| self.span.clone());
-        let mut message = error.message().to_owned();
-        if let Some((_, rest)) = message.split_once(", expected")
-            && message.starts_with("invalid")
-            && option.is_some_and(is_secret)
-        {
-            message = format!("expected{rest}");
-        }
-        let help = slip(&message).or_else(|| {
-            let missing = message.strip_prefix("missing field ")?;
-            Some(format!("{} needs {missing}", self.owner))
-        });
-        if let Some(missing) = message.strip_prefix("missing field ") {
-            message = format!("the option {missing} is missing");
-        }
+        let secret = option.is_some_and(is_secret);
+        let (message, help) = wording::explain(error.message(), &self.owner, secret);
+        let example = || {
+            let option = option.filter(|option| self.span_of(option) == span)?;
+            let example = example(&self.schema, option)?;
+            (!message.contains("write it like"))
+                .then(|| format!("write it like `{option} = {example}`"))
+        };
+        let help = help.or_else(example);
         Finding::new(span, message).help(help)
     }
 
@@ -155,16 +150,6 @@ impl Options<'_> {
         let message = format!("{owner} has no option `{name}`");
         Some(Finding::new(span, message).label("unknown option").help(help))
     }
-}
-
-/// For `unknown variant … expected one of …`, and the like: which of them was meant.
-fn slip(message: &str) -> Option<String> {
-    let (given, known) = message.strip_prefix("unknown ")?.split_once(", expected")?;
-    let in_backticks = |text: &str| -> Vec<String> {
-        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    let given = in_backticks(given).pop()?;
-    suggest::did_you_mean(&given, in_backticks(known).iter().map(String::as_str))
 }
 
 fn parts(path: &serde_ignored::Path<'_>) -> Vec<Part> {
@@ -235,6 +220,12 @@ pub(super) fn schema_of<T: JsonSchema>() -> Value {
 /// The schema of a plugin's options, with its definitions.
 pub(super) fn schema_by(make: impl FnOnce(&mut schemars::SchemaGenerator) -> Schema) -> Value {
     make(&mut SchemaSettings::draft07().into_generator()).to_value()
+}
+
+/// An example of the value of an option.
+fn example<'s>(schema: &'s Value, option: &str) -> Option<&'s Value> {
+    let option = schema.get("properties")?.get(option)?;
+    alternatives(schema, option).into_iter().find_map(|node| node.get("examples")?.get(0))
 }
 
 /// The names of the options of a schema.

@@ -112,7 +112,8 @@ impl fmt::Display for ProfileError {
 impl std::error::Error for ProfileError {}
 
 /// Words in the name of an option whose value is nobody's business.
-const SECRET_WORDS: [&str; 6] = ["credential", "key", "passphrase", "password", "secret", "token"];
+const SECRET_WORDS: [&str; 7] =
+    ["credential", "key", "passphrase", "password", "presigned", "secret", "token"];
 
 /// Whether an option of this name holds a secret, or was meant to before a slip of the pen.
 pub(super) fn is_secret(option: &str) -> bool {
@@ -143,7 +144,19 @@ fn hide(line: &str) -> String {
         Some((key, value)) if is_secret(key) && !value.trim_start().starts_with('{') => {
             format!("{key}={}", asterisks(value))
         }
-        _ => line.to_owned(),
+        _ => without_password(line),
+    }
+}
+
+/// Hides user and password in `scheme://user:password@host`.
+fn without_password(line: &str) -> String {
+    let Some((before, after)) = line.split_once("://") else {
+        return line.to_owned();
+    };
+    let authority = after.find(['/', '"', '\'', ' ']).unwrap_or(after.len());
+    match after[..authority].rfind('@') {
+        Some(at) => format!("{before}://{}{}", asterisks(&after[..at]), &after[at..]),
+        None => line.to_owned(),
     }
 }
 
@@ -161,11 +174,11 @@ mod tests {
 
     #[test]
     fn values_that_look_like_secrets_are_never_shown() {
-        let text = "upload-token = \"made-up\"\nproxy = \"socks5://h\"\n\
+        let text = "upload-token = \"made-up\"\nproxy = \"http://u:p@h\"\n\
                     token = { file = \"upload.token\" }\nrecipients = [\"AGE-SECRET-KEY-1MADEUP\"]\n";
         assert_eq!(
             without_secrets(text),
-            "upload-token = \"*******\"\nproxy = \"socks5://h\"\n\
+            "upload-token = \"*******\"\nproxy = \"http://***@h\"\n\
              token = { file = \"upload.token\" }\nrecipients = [\"**********************\"]\n"
         );
     }

@@ -124,8 +124,8 @@ impl Library {
     fn unknown(&self, named: &str) -> NotFound {
         let all = self.list();
         let known = || all.iter().map(|listed| listed.name.as_str());
-        let help = suggest::did_you_mean(named, known())
-            .unwrap_or_else(|| format!("there are {}", suggest::list(known())));
+        let help =
+            suggest::did_you_mean(named, known()).unwrap_or_else(|| suggest::there_are(known()));
         let folders = self.folders.iter().map(|folder| format!("`{}`, ", folder.display()));
         let places = folders.collect::<String>() + "and the profiles that are built in";
         let help = format!("{help}\nlooked in {places}; a path needs a `/` or ends in `.toml`");

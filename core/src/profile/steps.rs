@@ -2,7 +2,7 @@
 
 use super::{
     ConfiguredSink, Step, StepOptions,
-    check::{Checker, ID_HELP, Verify, is_id},
+    check::{Checker, ID_HELP, SinkSecret, Verify, is_id},
     options::{Built, Options, option_names, schema_by, schema_of},
     source::{Finding, Span},
     suggest,
@@ -128,18 +128,27 @@ impl Checker<'_> {
         rules
     }
 
-    /// The sinks that are switched on.
-    pub(super) fn sinks(&mut self, section: Option<Spanned<DeValue<'_>>>) -> Vec<ConfiguredSink> {
+    /// The sinks that are switched on, and the secrets of all, also of those that are not: they
+    /// stand in the profile.
+    pub(super) fn sinks(
+        &mut self,
+        section: Option<Spanned<DeValue<'_>>>,
+    ) -> (Vec<ConfiguredSink>, Vec<SinkSecret>) {
         let kind = Kind::new("deliver", "sink", &self.plugins.sinks, Vec::new());
-        let mut sinks = Vec::new();
+        let (mut sinks, mut secrets) = (Vec::new(), Vec::new());
         for sink in self.configured(&kind, section) {
             self.invalid(&sink, sink.built.value.check());
+            secrets.extend(sink.built.value.secrets().into_iter().map(|source| SinkSecret {
+                sink: sink.id.clone(),
+                span: sink.options.span.clone(),
+                source,
+            }));
             if sink.enabled {
                 let (id, plugin, sink) = (sink.id, sink.name, sink.built.value);
                 sinks.push(ConfiguredSink { id, plugin, sink });
             }
         }
-        sinks
+        (sinks, secrets)
     }
 
     /// Builds the plugins of a section, in the order of the files.
@@ -245,7 +254,7 @@ impl Checker<'_> {
         let other = suggest::did_you_mean(id, others);
         let finding = if enabled {
             let message = format!("`[{section}.{id}]` does not say which {word} it uses");
-            let help = format!("add `use = \"…\"`: there are {}", suggest::list(kind.names()));
+            let help = format!("add `use = \"…\"`: {}", suggest::there_are(kind.names()));
             Finding::new(span.clone(), message).label("needs `use`").help(other.unwrap_or(help))
         } else {
             let message = format!("there is no `[{section}.{id}]` to switch off");
@@ -267,7 +276,7 @@ impl Checker<'_> {
         let plugin = kind.plugins.iter().find(|plugin| plugin.name == name).copied();
         if plugin.is_none() {
             let help = suggest::did_you_mean(name, kind.names())
-                .unwrap_or_else(|| format!("there are {}", suggest::list(kind.names())));
+                .unwrap_or_else(|| suggest::there_are(kind.names()));
             let message = format!("there is no {} named `{name}`", kind.word);
             let label = format!("not a {}", kind.word);
             self.findings.push(Finding::new(wanted.span(), message).label(label).help(help));

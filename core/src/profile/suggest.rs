@@ -31,6 +31,14 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
+/// Which names there are.
+pub(super) fn there_are<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    match list(names) {
+        names if names.is_empty() => "there are none in this program".to_owned(),
+        names => format!("there are {names}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

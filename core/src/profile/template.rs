@@ -16,6 +16,8 @@ pub fn template(name: &str) -> String {
 
 const TEMPLATE: &str = r#"# What `collect --profile` gathers for PRODUCT. `collect check` says whether all of it is right,
 # `collect plugins` lists all there is, and `collect plugins files` explains one of them.
+# With `collect schema > profile.schema.json` and a first line `#:schema ./profile.schema.json`,
+# editors complete and check what is written here.
 
 product = "PRODUCT"
 description = "Problem reports of PRODUCT"

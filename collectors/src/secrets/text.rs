@@ -1,0 +1,175 @@
+//! Secrets in URLs, headers, SQL, hashes, and private keys.
+
+use super::value::{is_placeholder, is_random};
+use collect_core::redact::{Found, Rule, RuleError};
+use std::ops::Range;
+
+/// Private keys in PEM (RFC 7468), OpenSSH, PGP (RFC 9580), SSH2 (RFC 4716) and PuTTY form.
+pub(super) fn private_keys() -> Result<Vec<Rule>, RuleError> {
+    const SPACE: &str = r"(?: |%20|\+|\\u0020|\\\x20)";
+    let words = format!("(?:[A-Z0-9]+{SPACE})*");
+    let label = format!("{words}PRIVATE{SPACE}KEY(?:{SPACE}BLOCK)?");
+    let marker = |word: &str| format!("-----{word}{SPACE}{label}-----");
+    let ssh2 = |word: &str| format!("---- {word} SSH2 (?:ENCRYPTED )?PRIVATE KEY ----");
+    Ok(vec![
+        Rule::block(
+            "private-key",
+            &["-----BEGIN", "-----END", "---- BEGIN SSH2", "---- END SSH2"],
+            &format!("{}|{}", marker("BEGIN"), ssh2("BEGIN")),
+            &format!("{}|{}", marker("END"), ssh2("END")),
+        )?,
+        Rule::block(
+            "private-key-putty",
+            &["Private-Lines:", "Private-MAC:"],
+            r"Private-Lines: *[0-9]+",
+            r"Private-MAC: *[0-9a-f]+",
+        )?,
+        // `-----BEGIN` in base64.
+        Rule::pattern(
+            "private-key-base64",
+            ["LS0tLS1CRUdJTi"],
+            "LS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+",
+        )?
+        .valid(is_encoded_key),
+    ])
+}
+
+/// Whether base64 that begins with `-----BEGIN ` goes on with the name of a private key: the first
+/// characters of every label there is.
+fn is_encoded_key(value: &[u8]) -> bool {
+    // `PRIVATE KEY` in base64, in its three alignments.
+    const NAMES: [&[u8]; 3] = [b"UFJJVkFURSBLRV", b"BSSVZBVEUgS0VZ", b"QUklWQVRFIEtFW"];
+    const TAIL: [&[u8]; 3] = [b"JVkFURSBLRV", b"SSVZBVEUgS0", b"UklWQVRFIEtF"];
+    let head = &value[..value.len().min(120)];
+    let holds = |name: &&[u8]| head.windows(name.len()).any(|part| part == *name);
+    NAMES.iter().any(|name| holds(&name)) || TAIL.iter().any(|name| holds(&name))
+}
+
+const PATTERNS: &[(&str, &[&str], &str)] = &[
+    (
+        "authorization",
+        &["authorization"],
+        r#"(?i)authorization\\*["']?\]?\s*(?:[:=,]|=>)?\s*\\*["']?\s*(?:Digest|AWS4-HMAC-SHA256|OAuth|Hawk|Signature)\s+(?<secret>[^\r\n\x00]{8,}?)(?:'|\\?"\s*(?:[},\]]|https?:|$)|\r|$)"#,
+    ),
+    (
+        "authorization",
+        &["authorization", "x-auth", "www-auth"],
+        r#"(?i)(?:authorization|x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
+    ),
+    (
+        "authorization",
+        &["bearer "],
+        r#"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"#,
+    ),
+    (
+        "authorization",
+        &["basic "],
+        r#"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"#,
+    ),
+    (
+        "cookie",
+        &["cookie:", "cookie\":", "cookie\\\":", "cookie ="],
+        r#"(?i)\b(?:set-)?cookie2?\\*["']?\s*[:=]\s*\\*["']?\[?\\*["']?[^\s=;"'\\]{1,128}=(?<secret>[^\r\n\x00"']+?)(?:;\s*(?:path|domain|expires|max-age|secure|httponly|samesite|version)\b|["'\\\r\x00]|$)"#,
+    ),
+    (
+        "sql-password",
+        &[
+            "identified by",
+            "identified with",
+            "password '",
+            "password('",
+            "password ('",
+            "password \"",
+            "password for",
+        ],
+        r#"(?i)(?:identified\s+(?:by|with\s+\S+\s+(?:by|as))(?:\s+password)?|\bpassword(?:\s+for\s+\S+\s*=\s*(?:password)?)?)\s*\(?\s*'(?<secret>[^'\x00]+)"#,
+    ),
+    (
+        "sql-password",
+        &["identified by"],
+        r#"(?i)identified\s+by\s+"?(?<secret>[^\s'";]+)"#,
+    ),
+    (
+        "password-hash",
+        &[
+            "$1$", "$2a$", "$2b$", "$2x$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$apr1$",
+            "$argon2", "$pbkdf2", "$scrypt$", "$md5", "$sha1$", "$8$", "$9$", "$14$",
+        ],
+        r"\$(?:1|2[abxy]|5|6|7|8|9|14|y|gy|apr1|md5|sha1|argon2[a-z]*|pbkdf2[a-z0-9-]*|scrypt)[$,][./A-Za-z0-9$=,+*-]{8,}",
+    ),
+    (
+        "password-hash",
+        &[
+            "{ssha", "{sha", "{smd5}", "{md5}", "{crypt}", "{pbkdf2", "{argon2",
+        ],
+        r"(?i)\{(?:ssha|sha|smd5|md5|crypt|pbkdf2|argon2)[0-9a-z-]*\}[A-Za-z0-9+/=$.,]{8,}",
+    ),
+    (
+        "password-hash",
+        &[
+            "pbkdf2_sha",
+            "pbkdf2:sha",
+            "scrypt:",
+            "SCRAM-SHA-256$",
+            "bcrypt",
+        ],
+        r"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$\S{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$\S{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:\S{20,})",
+    ),
+    (
+        "pgpass",
+        &[":5432:", ":5433:", ":6432:", ":*:"],
+        r"^[^:\s]+:(?:[0-9]{1,5}|\*):[^:\s]+:[^:\s]+:(?<secret>[^\s:][^\s]*)\s*$",
+    ),
+    (
+        "netrc",
+        &["login "],
+        r"\blogin\s+\S+\s+password\s+(?<secret>\S+)",
+    ),
+    (
+        "otpauth",
+        &["otpauth://"],
+        r"otpauth://[^\s?]*\?(?:[^\s]*&)?secret=(?<secret>[A-Za-z2-7]+)",
+    ),
+];
+
+pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
+    let mut rules = vec![Rule::finder("url-password", ["://"], userinfo)?];
+    for (id, anchors, pattern) in PATTERNS {
+        let rule = Rule::pattern(*id, *anchors, pattern)?;
+        rules.push(match anchors[0] {
+            "basic " => rule.valid(is_basic),
+            "bearer " => rule.valid(|value| is_random(value, 16)),
+            _ => rule.valid(|value| !is_placeholder(value)),
+        });
+    }
+    Ok(rules)
+}
+
+/// Whether the text is base64 of `user:password`, which has a digit or capital where words of a
+/// sentence have none.
+fn is_basic(value: &[u8]) -> bool {
+    value.len() % 4 == 0
+        && value[1..].iter().any(u8::is_ascii_uppercase)
+        && (value.ends_with(b"=") || value.iter().any(u8::is_ascii_digit) || value.len() >= 16)
+}
+
+/// Longer texts before an `@` are no user and password.
+const LONGEST_USERINFO: usize = 4096;
+
+/// The password, or token, in `scheme://user:password@host`.
+fn userinfo(line: &[u8], at: Range<usize>) -> Option<Found> {
+    let rest = &line[at.end..line.len().min(at.end + LONGEST_USERINFO)];
+    let ends = |b: &u8| b.is_ascii_whitespace() || b"/?#\"'<>\\`\0".contains(b);
+    let end = rest.iter().position(ends).unwrap_or(rest.len());
+    let host = rest[..end].iter().rposition(|&b| b == b'@')?;
+    let user = &rest[..host];
+    let (from, value) = match user.iter().position(|&b| b == b':') {
+        Some(colon) => (colon + 1, &user[colon + 1..]),
+        None if is_random(user, 20) => (0, user),
+        None => return None,
+    };
+    if value.is_empty() || is_placeholder(value) {
+        return None;
+    }
+    Some((at.end + from..at.end + host).into())
+}

@@ -1,0 +1,92 @@
+//! What is made of plugins for people and for editors.
+
+use super::*;
+
+#[test]
+fn products_are_written_into_names_without_anything_that_needs_quoting() {
+    assert_eq!(slug("Komand"), "komand");
+    assert_eq!(slug("  Linux Host / 2.0 "), "linux-host-2-0");
+    assert_eq!(slug("製品"), "product");
+    assert_eq!(slug(&"a b".repeat(40)).len(), 40);
+}
+
+#[test]
+fn the_template_is_a_good_profile_for_any_name() {
+    for name in ["komand", "./My \"Product\" 2.toml", "製品", "a\\b"] {
+        let library = Library::new(Vec::new())
+            .with("p", template(name))
+            .with("linux", "[collect.os]\nuse = 'files'\n[collect.network]\nuse = 'files'");
+        let profile = load("p", &library, &plugins(), &|_| None);
+        assert!(profile.is_ok(), "{}", profile.err().map(|e| e.render(false)).unwrap_or_default());
+    }
+    assert!(template("My Product").contains("/var/log/my-product/**"));
+    assert!(template("dir/komand.toml").contains("product = \"komand\""));
+}
+
+#[test]
+fn the_reference_page_of_a_plugin_is_made_of_its_doc_comments() {
+    let page = reference(&plugins(), "files").unwrap();
+    let expected = r#"files (collector)
+
+Files of the host.
+
+OPTIONS
+
+  exclude  (list of text)
+      Which of them not.
+
+  look  (table)
+      What else is looked for.
+
+  look.order  ("newest-first" or "oldest-first")
+      In which order.
+
+  max-line  (number)
+      How long a line may be.
+
+  paths  (list of text)
+      Which files, as globs.
+
+OPTIONS OF EVERY STEP
+
+  binary  ("drop" or "keep")
+      What happens to binary data.
+        "drop": It is left out and named.
+        "keep": It is kept; redaction is tried all the same.
+"#;
+    assert!(page.starts_with(expected), "{page}");
+    let sink = reference(&plugins(), "s3").unwrap();
+    assert!(sink.contains("bucket  (text, required)"), "{sink}");
+    assert!(sink.contains("upload-token  (a secret:"), "{sink}");
+    assert_eq!(reference(&plugins(), "nothing"), None);
+    let journal = catalogue(&plugins()).into_iter().find(|plugin| plugin.name == "journald");
+    assert_eq!(journal.map(|plugin| plugin.summary).as_deref(), Some("The journal."));
+}
+
+#[test]
+fn the_schema_knows_the_options_of_every_plugin() {
+    let schema = schema(&plugins());
+    let files = &schema["definitions"]["collect-files"];
+    assert_eq!(files["additionalProperties"], false);
+    for option in ["use", "enabled", "paths", "max-line", "max-size", "when"] {
+        assert!(files["properties"].get(option).is_some(), "{option}");
+    }
+    assert!(schema["definitions"]["redact-pattern"]["properties"].get("timeout").is_none());
+    assert_eq!(schema["definitions"]["Look"]["additionalProperties"], false);
+}
+
+#[test]
+fn every_reference_of_the_schema_leads_somewhere() {
+    fn follow(root: &serde_json::Value, node: &serde_json::Value) {
+        if let Some(reference) = node.get("$ref").and_then(|reference| reference.as_str()) {
+            assert!(root.pointer(&reference[1..]).is_some(), "{reference}");
+        }
+        node.as_object()
+            .into_iter()
+            .flat_map(|object| object.values())
+            .for_each(|n| follow(root, n));
+        node.as_array().into_iter().flatten().for_each(|n| follow(root, n));
+    }
+    let schema = schema(&plugins());
+    follow(&schema, &schema);
+}
