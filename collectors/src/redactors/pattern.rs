@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn words_that_must_stand_in_a_match_are_found() {
         assert_eq!(anchors("ACME-[0-9]+"), [b"ACME-"]);
-        assert_eq!(anchors("(?:alpha|beta)[0-9]"), [&b"alpha"[..], b"beta"]);
+        assert_eq!(anchors("(?:alpha|beta)[0-9]"), [b"alph", b"beta"]);
         assert!(anchors("[0-9]+").is_empty());
         assert!(anchors("(?i)x?").is_empty());
     }

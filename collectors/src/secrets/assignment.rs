@@ -3,7 +3,7 @@
 
 use super::{
     key::{Strength, strength},
-    value::{LOOKED_AT, is_random, is_secret},
+    value::{LOOKED_AT, is_placeholder, is_random, is_secret},
 };
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
@@ -28,17 +28,7 @@ const NOUNS: &[(&str, &[&str])] = &[
         ],
     ),
     ("token", &["token", "jwt", "bearer"]),
-    (
-        "secret",
-        &[
-            "secret",
-            "credential",
-            "creds",
-            "psk",
-            "privateaccess",
-            "connectionstring",
-        ],
-    ),
+    ("secret", &["secret", "credential", "creds", "psk", "privateaccess", "connectionstring"]),
     ("key", &["key"]),
     (
         "session",
@@ -61,6 +51,8 @@ const NOUNS: &[(&str, &[&str])] = &[
             "mnemonic",
             "seed",
             "sid=",
+            "&code=",
+            "?code=",
         ],
     ),
 ];
@@ -69,6 +61,12 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     let rule = |&(id, anchors): &(&str, &[&str])| Rule::finder(id, anchors, find);
     NOUNS.iter().map(rule).collect()
 }
+
+/// Parameters of a query that let whoever has them in.
+const SESSIONS: [&[u8]; 3] = [b"code", b"session_id", b"auth_code"];
+
+/// Names of secrets that are a few digits.
+const CODES: [&[u8]; 3] = [b"pin", b"otp", b"totp"];
 
 /// A longer name is no key.
 const LONGEST_KEY: usize = 128;
@@ -80,33 +78,45 @@ const LONGEST_SPACE: usize = 40;
 fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let key = key_around(line, &at)?;
     let name = trimmed(line, &key);
-    let strength = strength(&line[name.clone()])?;
     let place = Place::of(line, &key, &name);
-    let strength = if place.query && strength == Strength::Weak {
-        Strength::Strong
-    } else {
-        strength
+    let strength = match strength(&line[name.clone()]) {
+        Some(Strength::Weak) if place.query => Strength::Strong,
+        None if place.query && SESSIONS.contains(&&*line[name.clone()].to_ascii_lowercase()) => {
+            Strength::Strong
+        }
+        strength => strength?,
     };
     let (start, sign) = separator(line, key.end, &place)?;
     let raw = value(line, start, &place, sign, strength)?;
     let text = &line[raw.at.clone()];
+    let is_generated = |least| is_random(text, least);
     let fits = match sign {
+        // Behind white space alone stand the words of sentences, unless in quotes.
+        Sign::Space if !place.option && raw.quoted => {
+            strength != Strength::Weak && (is_generated(12) || !name_is_token(line, &name))
+        }
         Sign::Space if !place.option => {
             place.first && raw.last && strength != Strength::Weak && is_field(text)
-                || strength != Strength::Weak && is_random(text, 20)
-                || strength == Strength::Weak && is_random(text, 32)
+                || is_generated(if strength == Strength::Weak { 32 } else { 20 })
         }
         Sign::Space => !text.starts_with(b"-"),
+        // `(passwd:chauthtok)`: PAM's name for what it does.
+        Sign::Colon => text != b"chauthtok",
         _ => true,
     };
-    if !fits || !is_secret(text, strength, raw.quoted) {
+    let is_code = CODES.contains(&&*line[name].to_ascii_lowercase())
+        && (4..=8).contains(&text.len())
+        && text.iter().all(u8::is_ascii_digit);
+    if !fits || !(is_code || is_secret(text, strength, raw.quoted)) {
         return None;
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
-    Some(Found {
-        value: raw.at,
-        quote: place.json && !raw.quoted && number,
-    })
+    Some(Found { value: raw.at, quote: place.json && !raw.quoted && number })
+}
+
+/// Parsers complain of an unexpected token, and show it in quotes.
+fn name_is_token(line: &[u8], name: &Range<usize>) -> bool {
+    line[name.clone()].eq_ignore_ascii_case(b"token")
 }
 
 /// Where a key stands.
@@ -151,9 +161,7 @@ fn key_around(line: &[u8], at: &Range<usize>) -> Option<Range<usize>> {
     let inner = at.start..at.start + line[at.clone()].iter().rposition(|&b| is_key_byte(b))? + 1;
     let skip = usize::from(!is_key_byte(line[inner.start]));
     let count = |of: &mut dyn Iterator<Item = &u8>| {
-        of.take(LONGEST_KEY)
-            .take_while(|b| is_key_byte(**b))
-            .count()
+        of.take(LONGEST_KEY).take_while(|b| is_key_byte(**b)).count()
     };
     let start = inner.start + skip;
     let before = count(&mut line[..start].iter().rev());
@@ -164,10 +172,7 @@ fn key_around(line: &[u8], at: &Range<usize>) -> Option<Range<usize>> {
 /// The name without the signs around it.
 fn trimmed(line: &[u8], key: &Range<usize>) -> Range<usize> {
     let text = &line[key.clone()];
-    let signs = text
-        .iter()
-        .take_while(|b| !b.is_ascii_alphanumeric())
-        .count();
+    let signs = text.iter().take_while(|b| !b.is_ascii_alphanumeric()).count();
     key.start + signs..key.end
 }
 
@@ -197,19 +202,13 @@ fn separator(line: &[u8], end: usize, place: &Place) -> Option<(usize, Sign)> {
     let space = run(line, at, |b| b == b' ' || b == b'\t').min(LONGEST_SPACE);
     at += space;
     let rest = &line[at..];
-    let signs: [(&[u8], Sign); 7] = [
-        (b"::=", Sign::Equals),
-        (b":::=", Sign::Equals),
-        (b":=", Sign::Equals),
-        (b"=>", Sign::Equals),
-        (b"==", Sign::Equals),
-        (b"=", Sign::Equals),
-        (b":", Sign::Colon),
-    ];
-    if let Some((sign, kind)) = signs.iter().find(|(sign, _)| rest.starts_with(sign)) {
-        at += sign.len();
+    if let Some((len, sign)) = sign(rest) {
+        at += len;
         at += run(line, at, |b| b == b' ' || b == b'\t').min(LONGEST_SPACE);
-        return Some((at, *kind));
+        return Some((at, sign));
+    }
+    if closed && rest.first() == Some(&b'>') {
+        return Some((at + 1, Sign::Element));
     }
     if place.element && rest.first() == Some(&b'>') {
         return Some((at + 1, Sign::Element));
@@ -221,6 +220,17 @@ fn separator(line: &[u8], end: usize, place: &Place) -> Option<(usize, Sign)> {
         return Some((at, Sign::Space));
     }
     (place.option && rest.first() == Some(&0)).then_some((at + 1, Sign::Space))
+}
+
+/// The sign at the start of a text: `=`, `:`, or one that ends with them, as `=>`, `:=`, `?=`, `::`.
+fn sign(text: &[u8]) -> Option<(usize, Sign)> {
+    let before = run(text, 0, |b| b":?.+".contains(&b));
+    if text.get(before) == Some(&b'=') {
+        let after = usize::from(matches!(text.get(before + 1), Some(b'=' | b'>')));
+        return Some((before + 1 + after, Sign::Equals));
+    }
+    let colons = run(text, 0, |b| b == b':');
+    (colons > 0).then_some((colons, Sign::Colon))
 }
 
 /// The length of `, "value": ` or ` value=` that separates the name of a pair from its value.
@@ -240,10 +250,7 @@ fn named_value(rest: &[u8]) -> Option<usize> {
 }
 
 fn run(line: &[u8], from: usize, of: impl Fn(u8) -> bool) -> usize {
-    line[from.min(line.len())..]
-        .iter()
-        .take_while(|b| of(**b))
-        .count()
+    line[from.min(line.len())..].iter().take_while(|b| of(**b)).count()
 }
 
 struct Value {
@@ -262,10 +269,8 @@ fn value(
     strength: Strength,
 ) -> Option<Value> {
     let mut start = start;
-    if matches!(
-        line.get(start),
-        Some(b'b' | b'r' | b'f' | b'u' | b'@' | b'N')
-    ) && matches!(line.get(start + 1), Some(b'"' | b'\''))
+    if matches!(line.get(start), Some(b'b' | b'r' | b'f' | b'u' | b'@' | b'N'))
+        && matches!(line.get(start + 1), Some(b'"' | b'\''))
     {
         start += 1;
     }
@@ -281,31 +286,20 @@ fn value(
         }
         return Some(quoted(line, from, quote, slashes));
     }
-    let limit = if strength == Strength::Weak {
-        LOOKED_AT
-    } else {
-        usize::MAX
-    };
+    let limit =
+        if strength == Strength::Weak || sign == Sign::Space { LOOKED_AT + 1 } else { usize::MAX };
     let rest = &line[start..];
     let end = if sign == Sign::Element {
         rest.iter().position(|&b| b == b'<' || b == b'\r')?
     } else if whole_rest(rest, place, sign, strength) {
-        rest.iter()
-            .position(|&b| b == 0 || b == b'\r')
-            .unwrap_or(rest.len())
+        rest.iter().position(|&b| b == 0 || b == b'\r').unwrap_or(rest.len())
     } else {
         bare(rest, place, limit)
     };
     let text = rest[..end].trim_ascii_end();
     let at = start..start + text.len();
-    let last = line[at.end..]
-        .iter()
-        .all(|b| b.is_ascii_whitespace() || *b == b';');
-    (!text.is_empty()).then_some(Value {
-        at,
-        quoted: false,
-        last,
-    })
+    let last = line[at.end..].iter().all(|b| b.is_ascii_whitespace() || *b == b';');
+    (!text.is_empty()).then_some(Value { at, quoted: false, last })
 }
 
 /// A value in quotes, which are escaped as often as they were at its start.
@@ -326,18 +320,17 @@ fn quoted(line: &[u8], from: usize, quote: u8, slashes: usize) -> Value {
             break line.len();
         }
     };
-    Value {
-        at: from..end,
-        quoted: true,
-        last: false,
-    }
+    Value { at: from..end, quoted: true, last: false }
 }
 
 /// Whether a bare password may have spaces in it: the only thing in a line of a configuration file.
 fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> bool {
     let words = rest.iter().take(256).filter(|&&b| b == b' ').count();
+    let first = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     place.first
         && !place.option
+        && first.len() >= 3
+        && !is_placeholder(first)
         && strength == Strength::Password
         && matches!(sign, Sign::Equals | Sign::Colon)
         && rest.len() < 256
@@ -359,18 +352,14 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
             byte => byte.is_ascii_whitespace(),
         }
     };
-    let end = (0..rest.len().min(limit))
-        .find(|&at| ends(at))
-        .unwrap_or(rest.len().min(limit));
-    let closers = rest[..end]
-        .iter()
-        .rev()
-        .take_while(|b| b")]},;>|".contains(b))
-        .count();
+    let end = (0..rest.len().min(limit)).find(|&at| ends(at)).unwrap_or(rest.len().min(limit));
+    let closers = rest[..end].iter().rev().take_while(|b| b")]},;>|".contains(b)).count();
     end - closers
 }
 
 /// Whether the second of two words in a line is the value of the first, as in `.netrc`.
 fn is_field(text: &[u8]) -> bool {
-    text.len() >= 5 && text.iter().any(|b| !b.is_ascii_lowercase())
+    // `kpasswd 464/tcp` is a line of `/etc/services`.
+    let is_port = text.ends_with(b"/tcp") || text.ends_with(b"/udp");
+    text.len() >= 5 && !is_port && text.iter().any(|b| !b.is_ascii_lowercase())
 }

@@ -103,9 +103,7 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     if is_placeholder(value) || is_path(value) || (!quoted && is_expression(value)) {
         return false;
     }
-    let digits = value
-        .iter()
-        .all(|b| b.is_ascii_digit() || *b == b'.' || *b == b'-');
+    let digits = value.iter().all(|b| b.is_ascii_digit() || *b == b'.' || *b == b'-');
     match strength {
         Strength::Password => value.len() >= 3,
         Strength::Strong if digits || is_quantity(value) => value.len() >= 12,
@@ -124,9 +122,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let last = trimmed[trimmed.len() - 1];
     let is_variable = |name: &[u8]| {
         !name.is_empty()
-            && name
-                .iter()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+            && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
     };
     PLACEHOLDERS.iter().any(|known| known.as_bytes() == lower)
         || trimmed.starts_with(b"${")
@@ -142,11 +138,19 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || first == b'<' && last == b'>'
         || first == b'{' && trimmed.len() == 1
         || first == b'[' && trimmed.len() <= 2
-        || first == b'(' && last == b')'
+        || first == b'('
+        || first == b'$' && is_relative(&trimmed[1..])
+        || lower.windows(7).any(|part| part == b"example")
         // Masks: `****`, `xxxx`, `....`, `--`.
         || b"*xX.-#_?".contains(&first) && trimmed.iter().filter(|&&b| b != first).count() == 0
         || trimmed.iter().all(|b| !b.is_ascii_alphanumeric()) && trimmed.len() < 6
         || trimmed.windows(3).any(|part| part == b"***")
+}
+
+/// Whether a name of a variable is followed by more of a path, as in `dir/keys` and `section::key`.
+fn is_relative(text: &[u8]) -> bool {
+    let name = text.iter().take_while(|b| b.is_ascii_lowercase()).count();
+    name > 0 && (text[name..].starts_with(b"/") || text[name..].starts_with(b"::"))
 }
 
 /// Whether the value is the name of a file or a URL.
@@ -172,7 +176,7 @@ fn is_path(value: &[u8]) -> bool {
 
 /// Whether bare text is code that gets a value, such as `config.password` or `read_token()`.
 fn is_expression(value: &[u8]) -> bool {
-    let opens = value.iter().position(|&b| b == b'(');
+    let opens = value.iter().position(|&b| b == b'(' || b == b'{');
     let name = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
     };
@@ -192,9 +196,7 @@ fn is_quantity(value: &[u8]) -> bool {
 /// Whether the value is one word or name of a human language, without a digit.
 fn is_plain_word(value: &[u8], quoted: bool) -> bool {
     let inner = value.get(1..).unwrap_or_default();
-    let letters = value
-        .iter()
-        .all(|b| b.is_ascii_alphabetic() || (b"-_.:".contains(b) && !quoted));
+    let letters = value.iter().all(|b| b.is_ascii_alphabetic() || (b"-_.:".contains(b) && !quoted));
     letters && value.len() < 20 && !inner.iter().any(u8::is_ascii_uppercase)
 }
 
@@ -221,6 +223,8 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
         && pieces >= least.min(12)
         && changes >= 3
         && !is_path(value)
+        // Addresses and counters.
+        && !value.starts_with(b"0x")
 }
 
 /// Whether a word in a sentence looks like a password rather than like a word of the sentence.
@@ -258,26 +262,17 @@ mod tests {
             "get_password()",
             "",
         ] {
-            assert!(
-                !is_secret(value.as_bytes(), Strength::Password, false),
-                "{value}"
-            );
+            assert!(!is_secret(value.as_bytes(), Strength::Password, false), "{value}");
         }
         for value in ["hunter2", "correct-horse", "$ecret", "12345678", "/x9+Qa=="] {
-            assert!(
-                is_secret(value.as_bytes(), Strength::Password, false),
-                "{value}"
-            );
+            assert!(is_secret(value.as_bytes(), Strength::Password, false), "{value}");
         }
     }
 
     #[test]
     fn durations_and_ports_are_no_tokens() {
         for value in ["3600", "30s", "8080", "identifier", "1.5"] {
-            assert!(
-                !is_secret(value.as_bytes(), Strength::Strong, false),
-                "{value}"
-            );
+            assert!(!is_secret(value.as_bytes(), Strength::Strong, false), "{value}");
         }
     }
 }
