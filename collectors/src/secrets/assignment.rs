@@ -71,6 +71,9 @@ const CODES: [&[u8]; 3] = [b"pin", b"otp", b"totp"];
 /// A longer name is no key.
 const LONGEST_KEY: usize = 128;
 
+/// A longer text is no password of several words.
+const LONGEST_PHRASE: usize = 256;
+
 /// More space than this stands between columns, not between a key and its value.
 const LONGEST_SPACE: usize = 40;
 
@@ -290,7 +293,8 @@ fn value(
         if strength == Strength::Weak || sign == Sign::Space { LOOKED_AT + 1 } else { usize::MAX };
     let rest = &line[start..];
     let end = if sign == Sign::Element {
-        rest.iter().position(|&b| b == b'<' || b == b'\r')?
+        let end = rest.iter().position(|&b| b == b'<' || b == b'\r');
+        end.unwrap_or(rest.len())
     } else if whole_rest(rest, place, sign, strength) {
         rest.iter().position(|&b| b == 0 || b == b'\r').unwrap_or(rest.len())
     } else {
@@ -325,15 +329,16 @@ fn quoted(line: &[u8], from: usize, quote: u8, slashes: usize) -> Value {
 
 /// Whether a bare password may have spaces in it: the only thing in a line of a configuration file.
 fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> bool {
-    let words = rest.iter().take(256).filter(|&&b| b == b' ').count();
-    let first = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let words = rest.iter().take(LONGEST_PHRASE).filter(|&&b| b == b' ').count();
+    let head = &rest[..rest.len().min(LONGEST_PHRASE)];
+    let first = head.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     place.first
         && !place.option
         && first.len() >= 3
         && !is_placeholder(first)
         && strength == Strength::Password
         && matches!(sign, Sign::Equals | Sign::Colon)
-        && rest.len() < 256
+        && rest.len() < LONGEST_PHRASE
         && words < 8
         && !rest.iter().any(|b| b"=:{}#".contains(b) || *b == b'"')
 }
