@@ -12,6 +12,7 @@ use crate::{
     },
     gather::{Gathered, hexadecimal},
     recipient::Recipient,
+    redact::Counts,
     report::Report,
     sink::Sealed,
 };
@@ -118,7 +119,7 @@ fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
         sha256: hexadecimal(&Sha256::digest(&report)),
         modified: Some(plan.started),
         truncated: None,
-        redactions: Default::default(),
+        redactions: Counts::new(),
     };
     let manifest = Manifest {
         format: FORMAT_VERSION,
@@ -152,30 +153,30 @@ fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
 /// A file under its temporary name; removed when dropped, unless it was finished.
 struct Partial<'p> {
     file: File,
-    partial: PathBuf,
+    temporary: PathBuf,
     path: &'p Path,
     finished: bool,
 }
 
 impl<'p> Partial<'p> {
     fn create(path: &'p Path) -> io::Result<Self> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(PARTIAL);
-        let partial = PathBuf::from(partial);
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(PARTIAL);
+        let temporary = PathBuf::from(temporary);
         let file = loop {
             let file =
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             // Tells other processes that this is no debris of a process that died. One that looked
             // before the lock was there may have removed it.
             if file.try_lock().is_ok() && file.metadata()?.nlink() > 0 {
                 break file;
             }
         };
-        Ok(Self { file, partial, path, finished: false })
+        Ok(Self { file, temporary, path, finished: false })
     }
 
     fn finish(mut self) -> io::Result<()> {
-        fs::rename(&self.partial, self.path)?;
+        fs::rename(&self.temporary, self.path)?;
         self.finished = true;
         sync_dir(self.path)
     }
@@ -184,7 +185,7 @@ impl<'p> Partial<'p> {
 impl Drop for Partial<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            _ = fs::remove_file(&self.partial);
+            _ = fs::remove_file(&self.temporary);
         }
     }
 }

@@ -152,8 +152,8 @@ mod tests {
     fn sizes_and_lengths_are_read_as_people_write_them() {
         assert_eq!("200MB".parse(), Ok(Size(200_000_000)));
         assert_eq!("64MiB".parse(), Ok(Size(64 << 20)));
-        assert_eq!("5m".parse(), Ok(Length(Duration::from_secs(300))));
-        assert_eq!("2 days".parse(), Ok(Length(Duration::from_secs(172_800))));
+        assert_eq!("5m".parse(), Ok(Length(Duration::from_mins(5))));
+        assert_eq!("2 days".parse(), Ok(Length(Duration::from_hours(48))));
         assert!("much".parse::<Size>().unwrap_err().contains("`200MB`"));
         assert!("-5m".parse::<Length>().is_err());
     }

@@ -36,7 +36,7 @@ mod tests {
     fn every_option_of_a_sink_is_described() {
         let plugins = Plugins::linked();
         for plugin in plugins.sinks.iter() {
-            let schema = plugin.schema(&mut Default::default());
+            let schema = plugin.schema(&mut schemars::SchemaGenerator::default());
             assert!(schema.get("description").is_some(), "`{}` has no description", plugin.name);
             let options = schema.get("properties").and_then(|options| options.as_object());
             for (option, described) in options.into_iter().flatten() {

@@ -21,6 +21,8 @@ pub(crate) enum Reply {
     /// Reads the head and so many bytes of the body, sends this, and closes with the rest unread,
     /// which makes the kernel reset the connection.
     Early(usize, String),
+    /// Reads the head, sends this, and then reads whatever still comes.
+    Refuse(String),
     /// Reads the head and so many bytes of the body, and closes.
     Close(usize),
     /// Reads the whole request, and closes without a word.
@@ -66,6 +68,14 @@ impl Server {
         Self { address, seen }
     }
 
+    /// What came in, once it is so many requests.
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Seen> {
+        while self.seen.lock().unwrap().len() < count {
+            thread::yield_now();
+        }
+        self.seen()
+    }
+
     /// What came in so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
@@ -99,6 +109,10 @@ fn serve(mut stream: TcpStream, reply: &Reply, log: &Mutex<Vec<Seen>>) -> Option
         Reply::Answer(_) | Reply::Swallow | Reply::Mute => len,
         Reply::Early(count, _) | Reply::Close(count) => *count,
         Reply::Stall => 0,
+        Reply::Refuse(text) => {
+            stream.write_all(text.as_bytes()).unwrap();
+            usize::MAX
+        }
     };
     reader.take(wanted as u64).read_to_end(&mut seen.body).unwrap();
     log.lock().unwrap().push(seen);
@@ -108,7 +122,7 @@ fn serve(mut stream: TcpStream, reply: &Reply, log: &Mutex<Vec<Seen>>) -> Option
             _ = stream.write_all(text.as_bytes());
             None
         }
-        Reply::Close(_) => None,
+        Reply::Close(_) | Reply::Refuse(_) => None,
         Reply::Swallow => {
             _ = stream.shutdown(Shutdown::Both);
             None
@@ -134,6 +148,8 @@ pub(crate) struct Follower {
     pub(crate) calls: AtomicUsize,
     pub(crate) stop: AtomicBool,
     pub(crate) stop_at_retry: bool,
+    /// Whether an earlier run tried this delivery.
+    pub(crate) tried_before: bool,
 }
 
 impl Default for Follower {
@@ -144,6 +160,7 @@ impl Default for Follower {
             calls: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             stop_at_retry: false,
+            tried_before: false,
         }
     }
 }
@@ -155,7 +172,7 @@ impl Follower {
         base: &'a Path,
         env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     ) -> DeliveryContext<'a> {
-        DeliveryContext { watch: self, base, env }
+        DeliveryContext { watch: self, tried_before: self.tried_before, base, env }
     }
 
     /// The reasons of all retries.

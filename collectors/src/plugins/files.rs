@@ -13,7 +13,8 @@ use serde::Deserialize;
 /// between lines, and a line in it says how much is missing. Binary files are never cut: they are
 /// taken whole or left out. Holes of sparse files are skipped. What is left out is named.
 ///
-/// Only files that were modified between `since` and `until` are taken.
+/// Only files that were modified at or after `since` are taken. `until` leaves no file out: one that
+/// is still being written holds earlier lines too.
 ///
 /// A symbolic link to a file is followed only if its target, too, is among `paths`; a symbolic link
 /// to a folder only where a path names it without a wildcard. FIFOs, sockets and devices are never

@@ -215,9 +215,7 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
         .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
         .count();
     (least..=LOOKED_AT).contains(&value.len())
-        && value
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"+/=_-.~%".contains(b))
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=_-.~%".contains(b))
         && letters >= 3
         && digits >= 3
         && pieces >= least.min(12)

@@ -98,10 +98,12 @@ impl Selection {
     fn keep(&mut self, window: &Window) {
         let before = self.files.len();
         self.files.retain(|found| {
-            found.info.modified.is_none_or(|modified| {
-                window.since.is_none_or(|since| modified >= since)
-                    && window.until.is_none_or(|until| modified <= until)
-            })
+            // `until` is no reason to leave a file out: a log that is still being written holds the
+            // lines of an hour ago too.
+            found
+                .info
+                .modified
+                .is_none_or(|modified| window.since.is_none_or(|since| modified >= since))
         });
         self.outside_window = before - self.files.len();
     }

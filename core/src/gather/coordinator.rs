@@ -255,8 +255,8 @@ impl<'r> Coordinator<'r> {
         let duration = self.duration(step);
         let Length(timeout) = self.plan.steps[step].step.options.timeout;
         let late = self.halted.is_none() && self.running_since(step) >= timeout;
-        let stop = if late { None } else { self.why_stopped() };
-        self.ledgers[step].close(end, stop, duration);
+        let why = if late { None } else { self.why_stopped() };
+        self.ledgers[step].close(end, why, duration);
         self.tell_ended(step);
     }
 

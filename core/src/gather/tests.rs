@@ -12,6 +12,7 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
+    fmt::Write as _,
     io::Write as _,
     sync::Arc,
     time::{Duration, Instant},
@@ -46,7 +47,7 @@ const AMPLE: Duration = Duration::from_mins(1);
 /// Some MiB of lines that differ, so that several blocks are needed.
 fn long_log() -> String {
     (0..200_000).fold(String::new(), |mut text, number| {
-        text.push_str(&format!("2026-11-23 10:42:05 line {number} of a log that is long\n"));
+        _ = writeln!(text, "2026-11-23 10:42:05 line {number} of a log that is long");
         text
     })
 }
@@ -221,7 +222,7 @@ fn a_full_bundle_keeps_small_facts_and_cuts_large_logs() {
     let mut noise = String::new();
     while noise.len() < 12_000_000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        noise.push_str(&format!("{state:016x}\n"));
+        _ = writeln!(noise, "{state:016x}");
     }
     let host = FakeHost::new().file("/noise.log", &noise).file("/fact", "fact\n");
     let collected = Trial::none()

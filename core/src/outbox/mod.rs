@@ -122,7 +122,7 @@ impl Outbox {
     pub fn waiting(&self) -> Result<Vec<Waiting>, OutboxError> {
         let mut waiting = Vec::new();
         for name in self.names()? {
-            if !name.ends_with(".age") {
+            if Path::new(&name).extension().is_none_or(|extension| extension != "age") {
                 continue;
             }
             let path = self.dir.join(&name);
@@ -171,9 +171,9 @@ impl Outbox {
     pub fn claim(&self, name: &str) -> Result<Claim, OutboxError> {
         let path = self.dir.join(name);
         let unknown = || OutboxError::Unknown(name.to_owned());
-        let found = lock(&path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Err(unknown()),
-            _ => Err(failed(&path)(error)),
+        let found = lock(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => unknown(),
+            _ => failed(&path)(error),
         })?;
         let mut file = found.ok_or_else(|| OutboxError::Busy(name.to_owned()))?;
         let metadata = file.metadata().map_err(failed(&path))?;
@@ -214,6 +214,11 @@ impl Claim {
         &self.record
     }
 
+    /// Notes that a sink is tried now, so that a later run knows, whatever ends this one.
+    pub fn begin(&mut self, sink: &str) -> Result<(), OutboxError> {
+        self.change(sink, |state| state.tries += 1)
+    }
+
     /// Notes that a sink has confirmed the bundle.
     pub fn confirmed(&mut self, sink: &str, receipt: Receipt) -> Result<(), OutboxError> {
         self.change(sink, |state| {
@@ -233,7 +238,6 @@ impl Claim {
         change: impl FnOnce(&mut SinkState),
     ) -> Result<(), OutboxError> {
         if let Some(state) = self.record.sinks.iter_mut().find(|state| state.id == sink) {
-            state.tries += 1;
             change(state);
         }
         let path = self.dir.join(format!("{}{RECORD}", self.sealed.name()));

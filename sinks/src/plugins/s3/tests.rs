@@ -184,6 +184,16 @@ fn a_server_that_refuses_while_the_body_is_on_its_way_is_heard() {
 }
 
 #[test]
+fn a_server_that_refuses_at_once_is_sent_no_body() {
+    let server = Server::start([Reply::Refuse(error(403, "AccessDenied", ""))]);
+    let mut case = Case::large();
+    // Not waited for: the answer comes first.
+    case.limits.verdict = Duration::from_mins(1);
+    case.refused(&by_token(&server));
+    assert_eq!(server.wait_for(1)[0].body.len(), 0);
+}
+
+#[test]
 fn a_refusal_is_not_tried_again() {
     for (status, code) in [(403, "AccessDenied"), (404, "NoSuchBucket"), (400, "InvalidRequest")] {
         let server = Server::start([Reply::Answer(error(status, code, "")), answer(200, "")]);
@@ -205,6 +215,14 @@ fn an_object_that_is_there_already_is_not_overwritten_and_is_an_error() {
 fn a_bundle_that_arrived_although_the_answer_was_lost_is_delivered() {
     let server = Server::start([Reply::Swallow, answer(412, "")]);
     Case::default().deliver(&by_token(&server)).unwrap();
+}
+
+#[test]
+fn a_bundle_that_an_earlier_run_delivered_before_it_was_killed_is_delivered() {
+    let server = Server::start([answer(412, "")]);
+    let mut case = Case::default();
+    case.follower.tried_before = true;
+    case.deliver(&by_token(&server)).unwrap();
 }
 
 #[test]
@@ -337,9 +355,11 @@ fn a_changed_body_gets_one_second_chance() {
 fn redirects_are_explained_and_not_followed() {
     let elsewhere = Server::start([answer(200, "")]);
     let location = format!("location: http://{}/bugs/x\r\n", elsewhere.address);
-    let server = Server::start([answer(307, &location)]);
-    let (_, help) = Case::default().refused(&by_token(&server));
-    assert!(help.contains("`endpoint`"), "{help}");
+    for status in [301, 303, 307] {
+        let server = Server::start([answer(status, &location)]);
+        let (_, help) = Case::default().refused(&by_token(&server));
+        assert!(help.contains("`endpoint`"), "{help}");
+    }
     assert_eq!(elsewhere.seen().len(), 0);
 }
 
@@ -389,6 +409,14 @@ fn a_proxy_gets_its_password_but_never_the_token() {
     assert_eq!(seen.headers["proxy-authorization"], expected);
     assert!(!format!("{seen:?}").contains("4711"), "{seen:?}");
     assert_eq!(sink(&options).secrets().len(), 2);
+}
+
+#[test]
+fn what_goes_to_this_host_goes_through_no_proxy() {
+    let (proxy, server) = (Server::start([answer(200, "")]), Server::start([answer(200, "")]));
+    let options = format!("{}\nproxy = \"http://{}\"", by_token(&server), proxy.address);
+    Case::default().deliver(&options).unwrap();
+    assert_eq!((proxy.seen().len(), server.seen().len()), (0, 1));
 }
 
 #[test]

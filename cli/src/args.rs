@@ -1,0 +1,165 @@
+//! The command line, as it is written.
+
+use crate::exit::EXPLAINED;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use collect_core::units::{Length, TimePoint};
+use std::{num::NonZero, path::PathBuf};
+
+/// Gathers what a team needs to understand a problem, removes secrets, encrypts it, delivers it
+///
+/// `collect --profile P` asks what happened, shows what it will gather, and does so once you agree.
+#[derive(Debug, Parser)]
+#[command(
+    name = "collect",
+    version,
+    after_help = EXPLAINED,
+    subcommand_negates_reqs = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: Run,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Common {
+    /// Print one event a line as JSON, and ask nothing
+    #[arg(long, global = true, conflicts_with_all = ["quiet", "verbose"])]
+    pub(crate) json: bool,
+    /// Print only errors, and ask nothing
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print how every step goes, and all that it has to say
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    /// Use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// In a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The main job.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// What to gather and where to send it: a name (`collect profiles` lists them) or a path
+    #[arg(long, value_name = "P", required = true)]
+    pub(crate) profile: Option<String>,
+    /// Run only these steps of the profile
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Leave these steps out
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub(crate) skip: Vec<String>,
+    /// Gather nothing older: `24h`, `yesterday`, `2026-11-23 10:42`
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<TimePoint>,
+    /// Gather nothing newer
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<TimePoint>,
+    /// When the problem was; gather what is around it
+    #[arg(long, value_name = "T", conflicts_with_all = ["since", "until"])]
+    pub(crate) at: Option<TimePoint>,
+    /// How much time around --at, half of it before and half after
+    #[arg(long, value_name = "D", requires = "at", default_value = "1h")]
+    pub(crate) window: Length,
+    #[command(flatten)]
+    pub(crate) said: Said,
+    /// Write the bundle to this folder; what is delivered is kept there as well
+    #[arg(long, value_name = "DIR", help_heading = "Delivery")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the bundle to a folder instead of delivering it
+    #[arg(long, help_heading = "Delivery")]
+    pub(crate) no_send: bool,
+    /// Agree to what will be gathered and sent, without being asked
+    #[arg(long, short, help_heading = "Delivery")]
+    pub(crate) yes: bool,
+    /// Show what would run, and touch nothing
+    #[arg(long, help_heading = "Delivery")]
+    pub(crate) dry_run: bool,
+    /// Threads for redaction and compression
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) threads: Option<NonZero<usize>>,
+}
+
+/// What would be asked otherwise.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct Said {
+    /// How to reach you
+    #[arg(long, value_name = "E")]
+    pub(crate) email: Option<String>,
+    /// What happened
+    #[arg(long, value_name = "TEXT", conflicts_with = "description_file")]
+    pub(crate) description: Option<String>,
+    /// A file that says what happened; `-` is the standard input
+    #[arg(long, value_name = "F")]
+    pub(crate) description_file: Option<PathBuf>,
+    /// An answer to a question of the profile; may be given several times
+    #[arg(long = "answer", value_name = "ID=TEXT", value_parser = answer)]
+    pub(crate) answers: Vec<(String, String)>,
+    /// The ticket that this belongs to
+    #[arg(long, value_name = "ID")]
+    pub(crate) ticket: Option<String>,
+}
+
+/// Everything else.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the profiles that are found by name
+    Profiles,
+    /// List the plugins, or explain one
+    Plugins {
+        /// The plugin to explain
+        name: Option<String>,
+    },
+    /// Say everything that is wrong with a profile
+    Check {
+        /// A name or a path
+        profile: String,
+    },
+    /// Print the JSON Schema of profiles, for editors
+    Schema,
+    /// Write a profile to begin with
+    New {
+        /// The product, or the file to write
+        profile: String,
+    },
+    /// Deliver what waits in the outbox
+    Send {
+        /// A bundle in the outbox, or a file that was written with --no-send; without it, all that
+        /// wait
+        bundle: Option<String>,
+        /// The profile that says where to, for a bundle that the outbox does not know
+        #[arg(long, value_name = "P")]
+        profile: Option<String>,
+    },
+    /// Show what waits to be delivered, and what was
+    Outbox,
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn answer(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(id, _)| !id.is_empty());
+    let (id, answer) = parts.ok_or("write it as `ID=TEXT`, with the id of the question")?;
+    Ok((id.to_owned(), answer.to_owned()))
+}

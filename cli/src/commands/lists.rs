@@ -1,0 +1,83 @@
+//! `collect profiles` and `collect plugins`.
+
+use super::Context;
+use crate::{
+    exit::{Exit, Failure},
+    report::print,
+    text,
+};
+use collect_core::profile::{Described, Origin, catalogue, reference};
+use serde_json::json;
+use std::fmt::Write;
+
+/// How wide the lines of a list are.
+const WIDTH: usize = 100;
+
+/// Lists the profiles that are found by name.
+pub(super) fn profiles(context: &Context<'_>) -> Exit {
+    let all = context.places.library().list();
+    let mut list = String::new();
+    let names = all.iter().map(|listed| listed.name.len()).max().unwrap_or(0);
+    let style = context.voice.styles().output;
+    for listed in &all {
+        let place = match &listed.origin {
+            Origin::BuiltIn => "built in".to_owned(),
+            Origin::File(path) => path.display().to_string(),
+        };
+        if context.json {
+            let (name, product) = (&listed.name, &listed.product);
+            let description = &listed.description;
+            let line = json!({ "name": name, "product": product, "description": description,
+                               "place": place });
+            _ = writeln!(list, "{line}");
+            continue;
+        }
+        let name = style.bold(&format!("{:<names$}", text::one_line(&listed.name)));
+        let description = listed.description.as_ref().or(listed.product.as_ref());
+        let description = description.map(|text| text::one_line(text)).unwrap_or_default();
+        let place = style.dim(&format!("({})", text::one_line(&place)));
+        _ = writeln!(list, "{name}  {description} {place}");
+    }
+    print(&list);
+    Exit::Complete
+}
+
+/// Lists the plugins, or explains those of a name.
+pub(super) fn plugins(context: &Context<'_>, name: Option<&str>) -> Result<Exit, Failure> {
+    let all = catalogue(&context.plugins);
+    let Some(name) = name else {
+        print(&listed(context, &all));
+        return Ok(Exit::Complete);
+    };
+    if let Some(page) = reference(&context.plugins, name) {
+        print(&page);
+        return Ok(Exit::Complete);
+    }
+    let names = || all.iter().map(|plugin| plugin.name);
+    let help = collect_core::suggest::did_you_mean(name, names());
+    let help = help.unwrap_or_else(|| "`collect plugins` lists them all".to_owned());
+    Err(Failure::unusable(format!("there is no plugin `{name}`")).help(help))
+}
+
+fn listed(context: &Context<'_>, all: &[Described]) -> String {
+    let mut list = String::new();
+    let names = all.iter().map(|plugin| plugin.name.len()).max().unwrap_or(0);
+    let style = context.voice.styles().output;
+    let mut kind = "";
+    for plugin in all {
+        let (name, summary) = (plugin.name, &plugin.summary);
+        if context.json {
+            let line = json!({ "kind": plugin.kind, "name": name, "summary": summary });
+            _ = writeln!(list, "{line}");
+            continue;
+        }
+        if plugin.kind != kind {
+            let gap = if kind.is_empty() { "" } else { "\n" };
+            kind = plugin.kind;
+            _ = writeln!(list, "{gap}{}", style.bold(&format!("{kind}s")));
+        }
+        let summary = text::fitting(summary, WIDTH - names - 4);
+        _ = writeln!(list, "  {name:<names$}  {summary}");
+    }
+    list
+}

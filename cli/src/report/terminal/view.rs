@@ -1,0 +1,243 @@
+//! What a person sees: plain functions from data to text.
+
+use crate::{
+    exit::Exit,
+    outline::{Outline, OutlineStep},
+    report::Ending,
+    text::{self, Style, fitting, one_line, shell},
+};
+use collect_core::bundle::{Note, NoteKind, StepRecord};
+use jiff::tz::TimeZone;
+use std::fmt::Write;
+
+/// How wide text is where no terminal says so.
+pub(crate) const WIDTH: usize = 100;
+
+/// Narrower than this nothing can be laid out.
+const NARROW: usize = 60;
+
+/// The longest id of a step that keeps its column; longer ones push the rest to the right.
+const ID_WIDTH: usize = 20;
+
+/// How many notes of a step are shown unless all are asked for.
+const NOTES: usize = 2;
+
+/// The width of the terminal.
+pub(super) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { WIDTH } else { columns.clamp(NARROW, WIDTH) }
+}
+
+/// What will be gathered and sent.
+pub(crate) fn outline(outline: &Outline, style: Style, width: usize) -> String {
+    let mut text = format!("{}\n\n", style.bold("What will be sent"));
+    let ids = outline.steps.iter().map(|step| step.id.len()).max().unwrap_or(0).min(ID_WIDTH);
+    let details: Vec<_> = outline.steps.iter().map(|step| detail(step, &outline.zone)).collect();
+    for (step, detail) in outline.steps.iter().zip(&details) {
+        let id = format!("{:<ids$}", step.id);
+        if let Some(left_out) = left_out(step) {
+            let left_out = fitting(&left_out, width.saturating_sub(ids + 4)).into_owned();
+            _ = writeln!(text, "  {}", style.dim(&format!("{id}  {left_out}")));
+            continue;
+        }
+        let room = width.saturating_sub(ids + 6 + detail.chars().count());
+        let what = one_line(&step.what);
+        let what = fitting(what.trim_end_matches('.'), room);
+        let gap =
+            if detail.is_empty() { String::new() } else { format!("  {}", style.dim(detail)) };
+        _ = writeln!(text, "  {id}  {what}{gap}");
+    }
+    text.push('\n');
+    let line = |name: &str, value: &str| {
+        format!("  {}  {}\n", style.bold(&format!("{name:<9}")), one_line(value))
+    };
+    text += &line("report", "what you typed");
+    for destination in &outline.destinations {
+        text += &line("goes to", destination);
+    }
+    for recipient in &outline.recipients {
+        text += &line("readable", &format!("by {recipient}"));
+    }
+    text +=
+        &line("removed", "secrets, as the profile's rules find them, before anything is written");
+    text.push('\n');
+    text
+}
+
+fn left_out(step: &OutlineStep) -> Option<String> {
+    let reason = step.absent.as_ref().map(|reason| format!("not here: {}", one_line(reason)));
+    if step.skipped { Some("left out".to_owned()) } else { reason }
+}
+
+/// Size and time of a step, in words.
+fn detail(step: &OutlineStep, zone: &TimeZone) -> String {
+    if left_out(step).is_some() {
+        return String::new();
+    }
+    let size = step.bytes.map(|bytes| format!("about {}", text::size(bytes)));
+    let window = Some(step.window(zone)).filter(|window| !window.is_empty());
+    size.into_iter().chain(window).collect::<Vec<_>>().join(", ")
+}
+
+/// What is missing, and why; nothing if nothing is.
+pub(super) fn gaps(steps: &[StepRecord], style: Style, all: bool, width: usize) -> String {
+    let mut text = String::new();
+    let ids = steps.iter().map(|step| step.id.len()).max().unwrap_or(0).min(ID_WIDTH);
+    for step in steps {
+        let complete = step.status.is_complete();
+        if complete && !(all && !step.notes.is_empty()) {
+            continue;
+        }
+        if text.is_empty() {
+            let title = if all { "What the steps have to say" } else { "Not complete" };
+            text = format!("{}\n", style.bold(title));
+        }
+        let word = format!("{:<11}", step.status.word());
+        let word = if complete { style.dim(&word) } else { style.careful(&word) };
+        let notes: Vec<&Note> = step.notes.iter().filter(|note| all || is_gap(note.kind)).collect();
+        let shown = if all { notes.len() } else { notes.len().min(NOTES) };
+        let first = notes.first().map(|note| said(note)).unwrap_or_default();
+        let room = if all { usize::MAX } else { width.saturating_sub(ids + 17) };
+        _ = writeln!(text, "  {:<ids$}  {word}  {}", step.id, fitting(&first, room));
+        for note in notes.iter().take(shown).skip(1) {
+            _ = writeln!(text, "  {:ids$}  {:11}  {}", "", "", fitting(&said(note), room));
+        }
+        let more = notes.len() - shown;
+        if more > 0 {
+            let more = style.dim(&format!("and {more} more; the manifest has them all"));
+            _ = writeln!(text, "  {:ids$}  {:11}  {more}", "", "");
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// Whether a note says that something is missing.
+fn is_gap(kind: NoteKind) -> bool {
+    !matches!(kind, NoteKind::Info | NoteKind::Absent)
+}
+
+fn said(note: &Note) -> String {
+    let text = if note.source.is_empty() {
+        note.text.clone()
+    } else {
+        format!("{}: {}", note.source, note.text)
+    };
+    one_line(&text)
+}
+
+/// How the run ended, and how to go on.
+pub(super) fn ending(ending: &Ending, style: Style) -> String {
+    let partial = if ending.complete { "" } else { ", without what is named above" };
+    let title = match ending.exit {
+        Exit::Stopped => style.careful("Stopped"),
+        Exit::NotDelivered => style.bad("Not delivered"),
+        _ if ending.locations.is_empty() => format!("{}{partial}", style.good("Report complete")),
+        _ => format!("{}{partial}", style.good("Submission complete")),
+    };
+    let mut text = format!("\n{title}\n\n");
+    let mut line = |name: &str, value: &str| {
+        _ = writeln!(text, "  {}  {value}", style.bold(&format!("{name:<8}")));
+    };
+    if let Some(reason) = &ending.reason {
+        line("why", &one_line(reason));
+    }
+    line("id", &ending.id);
+    for location in &ending.locations {
+        line("sent to", &one_line(location));
+    }
+    if let Some(path) = &ending.path {
+        line("bundle", &one_line(&path.display().to_string()));
+    }
+    if let Some(open) = &ending.open {
+        line("open it", open);
+    }
+    if let Some(send) = &ending.send {
+        line("send it", send);
+    }
+    text
+}
+
+/// The command that opens a bundle with a key in a file.
+pub(crate) fn open_command(identity: &std::path::Path, bundle: &std::path::Path) -> String {
+    let zstd = bundle.display().to_string().contains(".tar.zst");
+    let unpack = if zstd { "tar x --zstd" } else { "tar xJ" };
+    format!("age -d -i {} {} | {unpack}", shell(identity), shell(bundle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::bundle::Status;
+    use std::path::Path;
+
+    const PLAIN: Style = Style { colours: false };
+
+    #[test]
+    fn the_plan_has_a_line_for_each_step_and_says_where_it_goes() {
+        assert_eq!(
+            outline(&crate::outline::example(), PLAIN, 80),
+            "What will be sent
+
+  product-logs     Takes files whole, or…  about 1.2 MB, since 2026-11-22 10:42
+  os               The operating system: distribution, host name, uptime, load…
+  product-journal  not here: there is no `/etc/komand`
+  network          left out
+
+  report     what you typed
+  goes to    s3 bucket \"komand-bug-reports\"
+  readable   by age1ar7d…jea6e7
+  removed    secrets, as the profile's rules find them, before anything is written
+
+"
+        );
+    }
+
+    fn record(id: &str, status: Status, notes: &[(NoteKind, &str)]) -> StepRecord {
+        let notes = notes.iter().map(|(kind, text)| Note {
+            kind: *kind,
+            source: "/var/log/a".into(),
+            text: (*text).to_owned(),
+        });
+        StepRecord {
+            id: id.into(),
+            collector: "files".into(),
+            status,
+            duration_ms: 1,
+            entries: 1,
+            bytes: 1,
+            redactions: Default::default(),
+            notes: notes.collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_reasons_and_what_is_not_stays_quiet() {
+        let denied = (NoteKind::Denied, "may not be read\x1b[2J");
+        let steps = [
+            record("os", Status::Complete, &[(NoteKind::Info, "fine")]),
+            record("docker", Status::Absent, &[(NoteKind::Absent, "not there")]),
+            record("logs", Status::Denied, &[denied, denied, denied, (NoteKind::Info, "fine")]),
+        ];
+        assert_eq!(
+            gaps(&steps, PLAIN, false, 100),
+            "Not complete
+  logs    denied       /var/log/a: may not be read\u{fffd}[2J
+                       /var/log/a: may not be read\u{fffd}[2J
+                       and 1 more; the manifest has them all
+
+"
+        );
+        assert_eq!(gaps(&steps[..2], PLAIN, false, 100), "");
+        assert!(gaps(&steps, PLAIN, true, 100).contains("/var/log/a: fine"));
+    }
+
+    #[test]
+    fn a_bundle_for_this_host_comes_with_the_command_that_opens_it() {
+        let command = open_command(Path::new("/s/identity.txt"), Path::new("/b/a b.tar.zst.age"));
+        assert_eq!(command, "age -d -i /s/identity.txt '/b/a b.tar.zst.age' | tar x --zstd");
+    }
+}

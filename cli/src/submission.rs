@@ -1,0 +1,238 @@
+//! Gathers, seals and delivers: what happens once the user has agreed.
+
+use crate::{
+    commands::send,
+    exit::{Exit, Failure},
+    manners, paths,
+    report::{Ending, Voice, terminal},
+    signals::Watch,
+    text,
+};
+use collect_core::{
+    deliver::deliver,
+    draft::OpenDraft,
+    event::Event,
+    gather::{Resources, gather},
+    host::Host,
+    identity::Identity,
+    outbox::{Outbox, Record},
+    plan::Plan,
+    recipient::Recipient,
+    report::Report,
+    seal::{self, PARTIAL},
+    sink::Sealed,
+};
+use std::{
+    fs, io,
+    num::NonZero,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// All that a submission needs.
+pub(crate) struct Submission<'s> {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) report: Report,
+    pub(crate) draft: OpenDraft,
+    pub(crate) identity: Identity,
+    pub(crate) target: Target,
+    pub(crate) threads: Option<NonZero<usize>>,
+    pub(crate) voice: &'s dyn Voice,
+}
+
+/// Where the sealed bundle is written.
+pub(crate) enum Target {
+    /// To the outbox, to be delivered, with a copy in this folder if there is one.
+    Outbox { outbox: Outbox, copy: Option<PathBuf> },
+    /// To this folder, for the user.
+    Folder(PathBuf),
+}
+
+impl Target {
+    /// The folder that the sealer writes to.
+    pub(crate) fn dir(&self) -> &Path {
+        match self {
+            Self::Outbox { outbox, .. } => outbox.dir(),
+            Self::Folder(dir) => dir,
+        }
+    }
+}
+
+/// What was sealed.
+struct Bundle {
+    sealed: Sealed,
+    complete: bool,
+    stopped: bool,
+}
+
+impl Submission<'_> {
+    /// Does it all, and says how it ended.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        manners::stand_back();
+        let watch = Watch::begin()
+            .map_err(|error| Failure::unusable(format!("cannot watch for signals: {error}")))?;
+        let bundle = self.seal(&watch)?;
+        // What was typed is in the bundle now.
+        let Self { plan, draft, identity, target, voice, .. } = self;
+        if let Err(error) = draft.done() {
+            voice.say(&format!("the saved report could not be removed: {error}"));
+        }
+        let ending = match target {
+            Target::Outbox { outbox, copy } => {
+                let kept = copy.map(|dir| keep_copy(&bundle.sealed, &dir)).transpose()?;
+                deliver_from(&outbox, &bundle, &plan, kept, &watch, voice)?
+            }
+            Target::Folder(_) => written(&bundle, &plan, &identity),
+        };
+        voice.ended(&ending);
+        Ok(ending.exit)
+    }
+
+    fn seal(&self, watch: &Watch) -> Result<Bundle, Failure> {
+        let dir = self.target.dir().to_owned();
+        let resources =
+            Resources { threads: self.threads, stop: Arc::clone(&watch.stop), spill: dir.clone() };
+        let plan = Arc::clone(&self.plan);
+        let mut gathered = gather(plan, Arc::clone(&self.host), &resources, self.voice);
+        self.voice.gathered(gathered.steps());
+
+        let recipients = self.recipients()?;
+        let file = file_name(&self.plan);
+        let mut unfinished = vec![dir.join(format!("{file}{PARTIAL}"))];
+        if let Target::Outbox { outbox, .. } = &self.target {
+            unfinished.push(dir.join(format!("{file}.json")));
+            outbox
+                .announce(&file, &record(&self.plan))
+                .map_err(|error| Failure { exit: Exit::Unprotected, ..Failure::from(error) })?;
+        }
+        watch.remove_if_ended(unfinished);
+        self.voice.event(&Event::Sealing);
+        let sealed = seal::seal(&mut gathered, &self.report, &recipients, &dir);
+        watch.remove_if_ended(Vec::new());
+        let sealed = sealed.map_err(|error| {
+            if let Target::Outbox { outbox, .. } = &self.target {
+                outbox.withdraw(&file);
+            }
+            Failure::new(Exit::Unprotected, format!("the bundle could not be sealed: {error}"))
+                .help("nothing is left of it; what you typed is kept, and offered by the next run")
+        })?;
+        let complete = gathered.is_complete();
+        self.voice.event(&Event::Sealed {
+            path: sealed.path().to_owned(),
+            bytes: sealed.len(),
+            partial: !complete,
+        });
+        Ok(Bundle { sealed, complete, stopped: watch.stopped() })
+    }
+
+    fn recipients(&self) -> Result<Vec<Recipient>, Failure> {
+        let named = &self.plan.profile.recipients;
+        if named.is_empty() {
+            return Ok(vec![self.identity.recipient()]);
+        }
+        let parsed = named.iter().map(|recipient| recipient.parse());
+        let parsed: Result<_, _> = parsed.collect();
+        parsed.map_err(|error: collect_core::recipient::RecipientError| {
+            Failure::new(Exit::Unprotected, error.to_string())
+        })
+    }
+}
+
+/// The file name of the bundle that a plan leads to.
+fn file_name(plan: &Plan) -> String {
+    format!("{}.{}.age", plan.name, plan.format.extension())
+}
+
+/// What the outbox will know of the bundle.
+fn record(plan: &Plan) -> Record {
+    let profile = &plan.profile;
+    let sinks = profile.sinks.iter().map(|sink| sink.id.as_str());
+    Record::new(&paths::lasting_name(&profile.name), &profile.product, plan.started, sinks)
+}
+
+fn deliver_from(
+    outbox: &Outbox,
+    bundle: &Bundle,
+    plan: &Plan,
+    kept: Option<PathBuf>,
+    watch: &Watch,
+    voice: &dyn Voice,
+) -> Result<Ending, Failure> {
+    let name = bundle.sealed.name();
+    let mut ending = Ending {
+        exit: exit_of(bundle),
+        id: plan.name.quote().to_owned(),
+        bundle: name.to_owned(),
+        path: kept,
+        locations: Vec::new(),
+        complete: bundle.complete,
+        open: None,
+        send: Some(format!("collect send {name}")),
+        reason: None,
+    };
+    if bundle.stopped {
+        ending.path = Some(bundle.sealed.path().to_owned());
+        ending.reason = Some("you stopped it; what was gathered by then is kept, not sent".into());
+        return Ok(ending);
+    }
+    let claim = outbox.claim(name)?;
+    let delivery = deliver(claim, &plan.profile, &paths::environment, &watch.stop, voice)?;
+    ending.locations = delivery.locations;
+    if delivery.complete {
+        ending.send = None;
+    } else {
+        ending.exit = if watch.stopped() { Exit::Stopped } else { Exit::NotDelivered };
+        ending.reason = Some(send::KEPT.to_owned());
+        ending.path = Some(bundle.sealed.path().to_owned());
+    }
+    Ok(ending)
+}
+
+/// A bundle that is the user's to keep.
+fn written(bundle: &Bundle, plan: &Plan, identity: &Identity) -> Ending {
+    let path = bundle.sealed.path();
+    let profile = &plan.profile;
+    let own = profile.recipients.is_empty();
+    let reason = "you stopped it; the bundle holds what was gathered by then";
+    let send = || {
+        let profile = text::shell(Path::new(&profile.name));
+        format!("collect send {} --profile {profile}", text::shell(path))
+    };
+    Ending {
+        exit: exit_of(bundle),
+        id: plan.name.quote().to_owned(),
+        bundle: bundle.sealed.name().to_owned(),
+        path: Some(path.to_owned()),
+        locations: Vec::new(),
+        complete: bundle.complete,
+        open: own.then(|| terminal::open_command(identity.path(), path)),
+        send: (!profile.sinks.is_empty()).then(send),
+        reason: bundle.stopped.then(|| reason.to_owned()),
+    }
+}
+
+fn exit_of(bundle: &Bundle) -> Exit {
+    match bundle {
+        Bundle { stopped: true, .. } => Exit::Stopped,
+        Bundle { complete: false, .. } => Exit::Partial,
+        _ => Exit::Complete,
+    }
+}
+
+/// Copies a sealed bundle into a folder of the user's.
+fn keep_copy(sealed: &Sealed, dir: &Path) -> Result<PathBuf, Failure> {
+    let path = dir.join(sealed.name());
+    let copy = || -> io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut copy = options.write(true).create_new(true).open(&path)?;
+        io::copy(&mut sealed.open()?, &mut copy)?;
+        copy.sync_all()
+    };
+    copy().map_err(|error| {
+        Failure::new(Exit::NotDelivered, format!("cannot write `{}`: {error}", path.display()))
+            .help(format!("the bundle is in the outbox; `collect send {}` goes on", sealed.name()))
+    })?;
+    Ok(path)
+}
