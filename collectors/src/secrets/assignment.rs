@@ -123,6 +123,7 @@ fn name_is_token(line: &[u8], name: &Range<usize>) -> bool {
 }
 
 /// Where a key stands.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Place {
     /// It is the first of its line, or of its part between NULs.
     first: bool,
@@ -350,9 +351,7 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
         match rest[at] {
             b'"' | b'\'' | b'&' | b'<' | 0 => true,
             b';' => !place.option,
-            b',' => {
-                !place.option && !(place.first && next.is_some_and(|b| !b.is_ascii_whitespace()))
-            }
+            b',' => !place.option && (!place.first || next.is_none_or(u8::is_ascii_whitespace)),
             b'\\' => next.is_none_or(|b| b"nrt\"'\\u".contains(b)),
             byte => byte.is_ascii_whitespace(),
         }
