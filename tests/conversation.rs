@@ -48,7 +48,7 @@ fn talk(terminal: &Terminal) {
     terminal.key("C-d");
     terminal.wait_for_prompt("What were you doing?");
     terminal.line(ANSWER);
-    terminal.wait_for_prompt("?");
+    terminal.wait_for_prompt("send this?");
 }
 
 #[test]
@@ -110,6 +110,7 @@ fn what_was_typed_is_offered_again_when_the_run_did_not_finish() {
         talk(&terminal);
         // The window is closed: the terminal hangs up.
     }
+    collect.assert_nothing_runs();
     for file in collect.left_behind() {
         let content = fs::read(&file).unwrap();
         for said in [EMAIL, DESCRIPTION[0], ANSWER] {
@@ -120,10 +121,10 @@ fn what_was_typed_is_offered_again_when_the_run_did_not_finish() {
     let terminal = Terminal::open(&collect);
     terminal.line("collect --profile komand.toml");
     terminal.wait_for_text("print button");
-    terminal.wait_for_prompt("?");
-    terminal.line("y");
     terminal.wait_for_text(ANSWER);
-    terminal.wait_for_prompt("?");
+    terminal.wait_for_prompt("Use it?");
+    terminal.line("y");
+    terminal.wait_for_prompt("send this?");
     terminal.line("y");
     terminal.wait_for_text("Submission complete");
     terminal.wait_for_shell();

@@ -16,6 +16,17 @@ fn profile_for(collect: &Collect, key: &KeyPair, sink: &str, token: &str) -> Pat
     collect.write("shop.toml", profile(&key.recipient, &body))
 }
 
+/// The bundles that `collect outbox` knows, with what it says of them.
+fn in_the_outbox(collect: &Collect) -> Vec<(String, String)> {
+    let listed = collect.run(["outbox", "--json"]).expect(0).stdout;
+    let read = |line: &str| {
+        let bundle: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| bundle[name].as_str().unwrap_or_default().to_owned();
+        (text("state"), text("bundle"))
+    };
+    listed.lines().map(read).collect()
+}
+
 const TOKEN_FILE: &str = "{ file = \"upload.token\" }";
 
 #[test]
@@ -63,10 +74,8 @@ fn a_wrong_token_keeps_the_bundle_until_the_token_is_right() {
     assert_eq!(server.keys(), [""; 0]);
     let kept = collect.bundle();
     let sealed = fs::read(&kept).unwrap();
-    let waiting = collect.run(["outbox"]).expect(0).stdout;
     let name = kept.file_name().unwrap().to_str().unwrap();
-    let name = name.strip_suffix(".tar.xz.age").unwrap();
-    assert!(waiting.contains(name), "{waiting}");
+    assert_eq!(in_the_outbox(&collect), [("waiting".to_owned(), name.to_owned())]);
 
     collect.run(["send"]).expect(5);
     assert_eq!(fs::read(&kept).unwrap(), sealed, "still kept");
@@ -76,8 +85,7 @@ fn a_wrong_token_keeps_the_bundle_until_the_token_is_right() {
     let keys = server.keys();
     assert_eq!(keys.len(), 1, "{keys:?}");
     assert!(server.object(&keys[0]) == sealed, "the sealed bytes");
-    let waiting = collect.run(["outbox"]).expect(0).stdout;
-    assert!(!waiting.contains(name), "{waiting}");
+    assert_eq!(in_the_outbox(&collect), [("delivered".to_owned(), name.to_owned())]);
 }
 
 #[test]
