@@ -169,7 +169,7 @@ impl Conversation {
         let ask = text::one_line(&question.ask);
         let leave = if question.required { "" } else { " (Enter to leave it out)" };
         loop {
-            let answer = self.asked(&format!("{}{leave}\n> ", self.style.bold(&ask)))?;
+            let answer = self.asked(&format!("{}{leave} ", self.style.bold(&ask)))?;
             if !answer.is_empty() || !question.required {
                 self.write("\n");
                 return Ok(Some(answer).filter(|answer| !answer.is_empty()));
