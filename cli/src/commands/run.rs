@@ -23,6 +23,7 @@ use collect_core::{
     seal::PARTIAL,
     units::{Length, TimePoint},
 };
+use rustix::fs::Access;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -133,7 +134,9 @@ impl Begun<'_> {
     /// Where the bundle will be sealed.
     fn target(&self, sends: bool, folder: &Path) -> Result<Target, Failure> {
         if self.args.output.is_some() || !sends {
-            fs::create_dir_all(folder).map_err(|error| {
+            let writable = fs::create_dir_all(folder)
+                .and_then(|()| Ok(rustix::fs::access(folder, Access::WRITE_OK)?));
+            writable.map_err(|error| {
                 let folder = folder.display();
                 Failure::unusable(format!("cannot write to `{folder}`: {error}"))
                     .help("choose another folder with `--output DIR`")

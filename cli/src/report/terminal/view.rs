@@ -170,11 +170,12 @@ fn said(note: &Note) -> String {
 /// How the run ended, and how to go on.
 pub(super) fn ending(ending: &Ending, style: Style) -> String {
     let partial = if ending.complete { "" } else { ", without what is named above" };
+    let done = style.good("Submission complete");
     let title = match ending.exit {
         Exit::Stopped => style.careful("Stopped"),
         Exit::NotDelivered => style.bad("Not delivered"),
-        _ if ending.locations.is_empty() => format!("{}{partial}", style.good("Report complete")),
-        _ => format!("{}{partial}", style.good("Submission complete")),
+        _ if ending.locations.is_empty() => format!("{done}{partial}, kept on this host"),
+        _ => format!("{done}{partial}"),
     };
     let mut text = format!("\n{title}\n\n");
     let mut line = |name: &str, value: &str| {
