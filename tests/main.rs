@@ -1,1 +1,25 @@
-//! x
+//! End to end: the real program on this host, against real servers, judged by stock tools.
+//!
+//! What a test needs and is not installed makes it skip, saying so; `tests/run` installs it all.
+
+#[cfg(test)]
+mod kit;
+
+#[cfg(test)]
+mod bundle;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod private_collector;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod signals;

@@ -3,7 +3,7 @@
 use crate::{
     Profile,
     event::{Event, Reporter},
-    outbox::{Claim, OutboxError},
+    outbox::{Claim, OutboxError, SinkState},
     profile::ConfiguredSink,
     sink::{DeliveryContext, DeliveryError, Receipt, Watch},
 };
@@ -39,7 +39,8 @@ pub fn deliver(
             continue;
         }
         let id = state.id.as_str();
-        match deliver_to(&claim, id, profile, env, stop, reporter) {
+        claim.begin(id)?;
+        match deliver_to(&claim, &state, profile, env, stop, reporter) {
             Ok(receipt) => {
                 let location = receipt.location.clone();
                 reporter.event(&Event::Delivered { sink: id.to_owned(), location });
@@ -58,12 +59,13 @@ pub fn deliver(
 
 fn deliver_to(
     claim: &Claim,
-    id: &str,
+    state: &SinkState,
     profile: &Profile,
     env: Env<'_>,
     stop: &AtomicBool,
     reporter: &dyn Reporter,
 ) -> Result<Receipt, (String, Option<String>)> {
+    let (id, tried_before) = (state.id.as_str(), state.tries > 0);
     let ConfiguredSink { sink, .. } =
         profile.sinks.iter().find(|sink| sink.id == id).ok_or_else(|| {
             (format!("the profile `{}` no longer has this sink", profile.name), None)
@@ -71,7 +73,7 @@ fn deliver_to(
     let destination = sink.destination();
     reporter.event(&Event::Delivering { sink: id.to_owned(), destination });
     let watch = Told { sink: id, stop, reporter };
-    let context = DeliveryContext { watch: &watch, base: &profile.base, env };
+    let context = DeliveryContext { watch: &watch, tried_before, base: &profile.base, env };
     let delivered = catch_unwind(AssertUnwindSafe(|| sink.deliver(claim.sealed(), &context)));
     match delivered {
         Ok(Ok(receipt)) => Ok(receipt),

@@ -148,6 +148,8 @@ pub(crate) struct Follower {
     pub(crate) calls: AtomicUsize,
     pub(crate) stop: AtomicBool,
     pub(crate) stop_at_retry: bool,
+    /// Whether an earlier run tried this delivery.
+    pub(crate) tried_before: bool,
 }
 
 impl Default for Follower {
@@ -158,6 +160,7 @@ impl Default for Follower {
             calls: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             stop_at_retry: false,
+            tried_before: false,
         }
     }
 }
@@ -169,7 +172,7 @@ impl Follower {
         base: &'a Path,
         env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     ) -> DeliveryContext<'a> {
-        DeliveryContext { watch: self, base, env }
+        DeliveryContext { watch: self, tried_before: self.tried_before, base, env }
     }
 
     /// The reasons of all retries.

@@ -28,17 +28,7 @@ const NOUNS: &[(&str, &[&str])] = &[
         ],
     ),
     ("token", &["token", "jwt", "bearer"]),
-    (
-        "secret",
-        &[
-            "secret",
-            "credential",
-            "creds",
-            "psk",
-            "privateaccess",
-            "connectionstring",
-        ],
-    ),
+    ("secret", &["secret", "credential", "creds", "psk", "privateaccess", "connectionstring"]),
     ("key", &["key"]),
     (
         "session",
@@ -82,11 +72,8 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let name = trimmed(line, &key);
     let strength = strength(&line[name.clone()])?;
     let place = Place::of(line, &key, &name);
-    let strength = if place.query && strength == Strength::Weak {
-        Strength::Strong
-    } else {
-        strength
-    };
+    let strength =
+        if place.query && strength == Strength::Weak { Strength::Strong } else { strength };
     let (start, sign) = separator(line, key.end, &place)?;
     let raw = value(line, start, &place, sign, strength)?;
     let text = &line[raw.at.clone()];
@@ -103,10 +90,7 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         return None;
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
-    Some(Found {
-        value: raw.at,
-        quote: place.json && !raw.quoted && number,
-    })
+    Some(Found { value: raw.at, quote: place.json && !raw.quoted && number })
 }
 
 /// Where a key stands.
@@ -151,9 +135,7 @@ fn key_around(line: &[u8], at: &Range<usize>) -> Option<Range<usize>> {
     let inner = at.start..at.start + line[at.clone()].iter().rposition(|&b| is_key_byte(b))? + 1;
     let skip = usize::from(!is_key_byte(line[inner.start]));
     let count = |of: &mut dyn Iterator<Item = &u8>| {
-        of.take(LONGEST_KEY)
-            .take_while(|b| is_key_byte(**b))
-            .count()
+        of.take(LONGEST_KEY).take_while(|b| is_key_byte(**b)).count()
     };
     let start = inner.start + skip;
     let before = count(&mut line[..start].iter().rev());
@@ -164,10 +146,7 @@ fn key_around(line: &[u8], at: &Range<usize>) -> Option<Range<usize>> {
 /// The name without the signs around it.
 fn trimmed(line: &[u8], key: &Range<usize>) -> Range<usize> {
     let text = &line[key.clone()];
-    let signs = text
-        .iter()
-        .take_while(|b| !b.is_ascii_alphanumeric())
-        .count();
+    let signs = text.iter().take_while(|b| !b.is_ascii_alphanumeric()).count();
     key.start + signs..key.end
 }
 
@@ -240,10 +219,7 @@ fn named_value(rest: &[u8]) -> Option<usize> {
 }
 
 fn run(line: &[u8], from: usize, of: impl Fn(u8) -> bool) -> usize {
-    line[from.min(line.len())..]
-        .iter()
-        .take_while(|b| of(**b))
-        .count()
+    line[from.min(line.len())..].iter().take_while(|b| of(**b)).count()
 }
 
 struct Value {
@@ -262,10 +238,8 @@ fn value(
     strength: Strength,
 ) -> Option<Value> {
     let mut start = start;
-    if matches!(
-        line.get(start),
-        Some(b'b' | b'r' | b'f' | b'u' | b'@' | b'N')
-    ) && matches!(line.get(start + 1), Some(b'"' | b'\''))
+    if matches!(line.get(start), Some(b'b' | b'r' | b'f' | b'u' | b'@' | b'N'))
+        && matches!(line.get(start + 1), Some(b'"' | b'\''))
     {
         start += 1;
     }
@@ -281,31 +255,19 @@ fn value(
         }
         return Some(quoted(line, from, quote, slashes));
     }
-    let limit = if strength == Strength::Weak {
-        LOOKED_AT
-    } else {
-        usize::MAX
-    };
+    let limit = if strength == Strength::Weak { LOOKED_AT } else { usize::MAX };
     let rest = &line[start..];
     let end = if sign == Sign::Element {
         rest.iter().position(|&b| b == b'<' || b == b'\r')?
     } else if whole_rest(rest, place, sign, strength) {
-        rest.iter()
-            .position(|&b| b == 0 || b == b'\r')
-            .unwrap_or(rest.len())
+        rest.iter().position(|&b| b == 0 || b == b'\r').unwrap_or(rest.len())
     } else {
         bare(rest, place, limit)
     };
     let text = rest[..end].trim_ascii_end();
     let at = start..start + text.len();
-    let last = line[at.end..]
-        .iter()
-        .all(|b| b.is_ascii_whitespace() || *b == b';');
-    (!text.is_empty()).then_some(Value {
-        at,
-        quoted: false,
-        last,
-    })
+    let last = line[at.end..].iter().all(|b| b.is_ascii_whitespace() || *b == b';');
+    (!text.is_empty()).then_some(Value { at, quoted: false, last })
 }
 
 /// A value in quotes, which are escaped as often as they were at its start.
@@ -326,11 +288,7 @@ fn quoted(line: &[u8], from: usize, quote: u8, slashes: usize) -> Value {
             break line.len();
         }
     };
-    Value {
-        at: from..end,
-        quoted: true,
-        last: false,
-    }
+    Value { at: from..end, quoted: true, last: false }
 }
 
 /// Whether a bare password may have spaces in it: the only thing in a line of a configuration file.
@@ -359,14 +317,8 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
             byte => byte.is_ascii_whitespace(),
         }
     };
-    let end = (0..rest.len().min(limit))
-        .find(|&at| ends(at))
-        .unwrap_or(rest.len().min(limit));
-    let closers = rest[..end]
-        .iter()
-        .rev()
-        .take_while(|b| b")]},;>|".contains(b))
-        .count();
+    let end = (0..rest.len().min(limit)).find(|&at| ends(at)).unwrap_or(rest.len().min(limit));
+    let closers = rest[..end].iter().rev().take_while(|b| b")]},;>|".contains(b)).count();
     end - closers
 }
 

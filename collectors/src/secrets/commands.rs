@@ -18,20 +18,10 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["sshpass"], r"sshpass\b.*?~-p~?"),
     (&["mysql", "mariadb"], r"(?:mysql|mariadb)[a-z]*\b.*?~-p"),
     (&["mongo"], r"mongo[a-z]*\b.*?~-p~?"),
-    (
-        &["ipmitool", "sqlcmd", "bcp ", "isql "],
-        r"(?:ipmitool|sqlcmd|bcp|isql)\b.*?~-P~?",
-    ),
+    (&["ipmitool", "sqlcmd", "bcp ", "isql "], r"(?:ipmitool|sqlcmd|bcp|isql)\b.*?~-P~?"),
     (&["unzip ", "zip "], r"\b(?:un)?zip\b.*?~-P~?"),
     (
-        &[
-            "ldapsearch",
-            "ldapadd",
-            "ldapmodify",
-            "ldapdelete",
-            "ldappasswd",
-            "ldapwhoami",
-        ],
+        &["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd", "ldapwhoami"],
         r"ldap[a-z]+\b.*?~-w~?",
     ),
     (&["redis-cli"], r"redis-cli\b.*?~-a~?"),
@@ -40,14 +30,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         r"(?:smbclient|rpcclient|net)\b.*?~-U~?[^\s%]*%",
     ),
     (
-        &[
-            "snmpwalk",
-            "snmpget",
-            "snmpbulk",
-            "snmpset",
-            "snmptrap",
-            "snmptable",
-        ],
+        &["snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptrap", "snmptable"],
         r"snmp[a-z]+\b.*?~-[cAX]~?",
     ),
     (
@@ -68,25 +51,13 @@ const COMMANDS: &[(&[&str], &str)] = &[
         r"login\b.*?~-p~?",
     ),
     (&["vault login"], r"vault~login~(?:token=)?"),
-    (
-        &["xfreerdp", "rdesktop"],
-        r"(?:xfreerdp|rdesktop)\b.*?~(?:/p:|-p~?)",
-    ),
-    (
-        &["htpasswd"],
-        r"htpasswd\b.*?~-[A-Za-z]*b[A-Za-z]*~(?:\S+~)?\S+~",
-    ),
+    (&["xfreerdp", "rdesktop"], r"(?:xfreerdp|rdesktop)\b.*?~(?:/p:|-p~?)"),
+    (&["htpasswd"], r"htpasswd\b.*?~-[A-Za-z]*b[A-Za-z]*~(?:\S+~)?\S+~"),
     (&["rabbitmqctl"], r"(?:add_user|change_password)~\S+~"),
-    (
-        &["plink", "pscp", "psftp", "winscp"],
-        r"(?:plink|pscp|psftp|winscp)\b.*?~-pw~",
-    ),
+    (&["plink", "pscp", "psftp", "winscp"], r"(?:plink|pscp|psftp|winscp)\b.*?~-pw~"),
     (&["net user", "net use "], r"net~user~\S+~"),
     (&["chpasswd"], r#"echo~["']?[^\s:"']+:"#),
-    (
-        &["passwd --stdin", "su -", "sudo -S", "cryptsetup"],
-        r#"echo~(?:-[ne]+~)?["']?"#,
-    ),
+    (&["passwd --stdin", "su -", "sudo -S", "cryptsetup"], r#"echo~(?:-[ne]+~)?["']?"#),
     (&["pass:"], r"(?:-pass(?:in|out)?|-k|-password)~?pass:"),
     (
         &["curl", "wget", "http ", "--user", "--proxy-user"],
@@ -98,20 +69,10 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (&["--password-file=<(", "-file=<(echo"], r"<\(echo~"),
     (
-        &[
-            "msfconsole",
-            "crackmapexec",
-            "evil-winrm",
-            "psql ",
-            "influx ",
-            "clickhouse-client",
-        ],
+        &["msfconsole", "crackmapexec", "evil-winrm", "psql ", "influx ", "clickhouse-client"],
         r"(?:crackmapexec|evil-winrm|influx)\b.*?~-p~",
     ),
-    (
-        &["keytool", "jarsigner"],
-        r"(?:keytool|jarsigner)\b.*?~-(?:store|key|src|dest)[a-z]*pass~",
-    ),
+    (&["keytool", "jarsigner"], r"(?:keytool|jarsigner)\b.*?~-(?:store|key|src|dest)[a-z]*pass~"),
     (&["7z ", "7za ", "rar "], r"(?:7za?|rar)~[a-z].*?~-h?p"),
     (&["gpg"], r"--passphrase[~=]"),
     (

@@ -294,17 +294,11 @@ const HARMLESS_BEFORE: &[&str] = &[
 pub(super) fn strength(key: &[u8]) -> Option<Strength> {
     let words = words(key);
     // The last word that names a secret decides, with what stands around it.
-    let (at, strength) = (0..words.len())
-        .rev()
-        .find_map(|at| Some((at, noun(&words[..=at])?)))?;
+    let (at, strength) = (0..words.len()).rev().find_map(|at| Some((at, noun(&words[..=at])?)))?;
     let after = &words[at + 1..];
     let before = &words[..at];
-    let harmless = after
-        .iter()
-        .any(|word| HARMLESS_AFTER.contains(&word.as_str()))
-        || before
-            .iter()
-            .any(|word| HARMLESS_BEFORE.contains(&word.as_str()));
+    let harmless = after.iter().any(|word| HARMLESS_AFTER.contains(&word.as_str()))
+        || before.iter().any(|word| HARMLESS_BEFORE.contains(&word.as_str()));
     (!harmless).then_some(strength)
 }
 
@@ -315,10 +309,7 @@ fn noun(words: &[String]) -> Option<Strength> {
     if matches!(last.as_str(), "pass" | "pw") || ends_with(last, PASSWORDS) {
         return Some(Strength::Password);
     }
-    let before = words
-        .len()
-        .checked_sub(2)
-        .map_or("", |at| words[at].as_str());
+    let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
     let pair = format!("{before}{last}");
     if ends_with(last, STRONG) || STRONG.contains(&pair.as_str()) {
         return Some(Strength::Strong);

@@ -33,15 +33,7 @@ const BETWEEN: &[&str] = &[
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
-    let nouns = [
-        "password",
-        "passwd",
-        "passphrase",
-        "passcode",
-        "secret",
-        "token",
-        "credentials",
-    ];
+    let nouns = ["password", "passwd", "passphrase", "passcode", "secret", "token", "credentials"];
     Ok(vec![Rule::finder("password", nouns, find)?])
 }
 
@@ -60,14 +52,9 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let text = &line[..line.len().min(at.end + REACH)];
     let mut next = at.end;
     for _ in 0..WORDS {
-        let gap = text[next..]
-            .iter()
-            .take_while(|b| b" \t:=".contains(b))
-            .count();
+        let gap = text[next..].iter().take_while(|b| b" \t:=".contains(b)).count();
         let start = next + gap;
-        let len = text[start..]
-            .iter()
-            .position(|b| b.is_ascii_whitespace() || *b == 0);
+        let len = text[start..].iter().position(|b| b.is_ascii_whitespace() || *b == 0);
         let end = start + len.unwrap_or(text.len() - start);
         if gap == 0 || start == end {
             return None;

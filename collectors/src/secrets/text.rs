@@ -25,12 +25,8 @@ pub(super) fn private_keys() -> Result<Vec<Rule>, RuleError> {
             r"Private-MAC: *[0-9a-f]+",
         )?,
         // `-----BEGIN` in base64.
-        Rule::pattern(
-            "private-key-base64",
-            ["LS0tLS1CRUdJTi"],
-            "LS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+",
-        )?
-        .valid(is_encoded_key),
+        Rule::pattern("private-key-base64", ["LS0tLS1CRUdJTi"], "LS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+")?
+            .valid(is_encoded_key),
     ])
 }
 
@@ -56,16 +52,8 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["authorization", "x-auth", "www-auth"],
         r#"(?i)(?:authorization|x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
     ),
-    (
-        "authorization",
-        &["bearer "],
-        r#"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"#,
-    ),
-    (
-        "authorization",
-        &["basic "],
-        r#"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"#,
-    ),
+    ("authorization", &["bearer "], r#"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"#),
+    ("authorization", &["basic "], r#"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"#),
     (
         "cookie",
         &["cookie:", "cookie\":", "cookie\\\":", "cookie ="],
@@ -84,11 +72,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         ],
         r#"(?i)(?:identified\s+(?:by|with\s+\S+\s+(?:by|as))(?:\s+password)?|\bpassword(?:\s+for\s+\S+\s*=\s*(?:password)?)?)\s*\(?\s*'(?<secret>[^'\x00]+)"#,
     ),
-    (
-        "sql-password",
-        &["identified by"],
-        r#"(?i)identified\s+by\s+"?(?<secret>[^\s'";]+)"#,
-    ),
+    ("sql-password", &["identified by"], r#"(?i)identified\s+by\s+"?(?<secret>[^\s'";]+)"#),
     (
         "password-hash",
         &[
@@ -99,20 +83,12 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "password-hash",
-        &[
-            "{ssha", "{sha", "{smd5}", "{md5}", "{crypt}", "{pbkdf2", "{argon2",
-        ],
+        &["{ssha", "{sha", "{smd5}", "{md5}", "{crypt}", "{pbkdf2", "{argon2"],
         r"(?i)\{(?:ssha|sha|smd5|md5|crypt|pbkdf2|argon2)[0-9a-z-]*\}[A-Za-z0-9+/=$.,]{8,}",
     ),
     (
         "password-hash",
-        &[
-            "pbkdf2_sha",
-            "pbkdf2:sha",
-            "scrypt:",
-            "SCRAM-SHA-256$",
-            "bcrypt",
-        ],
+        &["pbkdf2_sha", "pbkdf2:sha", "scrypt:", "SCRAM-SHA-256$", "bcrypt"],
         r"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$\S{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$\S{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:\S{20,})",
     ),
     (
@@ -120,16 +96,8 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &[":5432:", ":5433:", ":6432:", ":*:"],
         r"^[^:\s]+:(?:[0-9]{1,5}|\*):[^:\s]+:[^:\s]+:(?<secret>[^\s:][^\s]*)\s*$",
     ),
-    (
-        "netrc",
-        &["login "],
-        r"\blogin\s+\S+\s+password\s+(?<secret>\S+)",
-    ),
-    (
-        "otpauth",
-        &["otpauth://"],
-        r"otpauth://[^\s?]*\?(?:[^\s]*&)?secret=(?<secret>[A-Za-z2-7]+)",
-    ),
+    ("netrc", &["login "], r"\blogin\s+\S+\s+password\s+(?<secret>\S+)"),
+    ("otpauth", &["otpauth://"], r"otpauth://[^\s?]*\?(?:[^\s]*&)?secret=(?<secret>[A-Za-z2-7]+)"),
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {

@@ -103,9 +103,7 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     if is_placeholder(value) || is_path(value) || (!quoted && is_expression(value)) {
         return false;
     }
-    let digits = value
-        .iter()
-        .all(|b| b.is_ascii_digit() || *b == b'.' || *b == b'-');
+    let digits = value.iter().all(|b| b.is_ascii_digit() || *b == b'.' || *b == b'-');
     match strength {
         Strength::Password => value.len() >= 3,
         Strength::Strong if digits || is_quantity(value) => value.len() >= 12,
@@ -124,9 +122,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let last = trimmed[trimmed.len() - 1];
     let is_variable = |name: &[u8]| {
         !name.is_empty()
-            && name
-                .iter()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+            && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
     };
     PLACEHOLDERS.iter().any(|known| known.as_bytes() == lower)
         || trimmed.starts_with(b"${")
@@ -192,9 +188,7 @@ fn is_quantity(value: &[u8]) -> bool {
 /// Whether the value is one word or name of a human language, without a digit.
 fn is_plain_word(value: &[u8], quoted: bool) -> bool {
     let inner = value.get(1..).unwrap_or_default();
-    let letters = value
-        .iter()
-        .all(|b| b.is_ascii_alphabetic() || (b"-_.:".contains(b) && !quoted));
+    let letters = value.iter().all(|b| b.is_ascii_alphabetic() || (b"-_.:".contains(b) && !quoted));
     letters && value.len() < 20 && !inner.iter().any(u8::is_ascii_uppercase)
 }
 
@@ -213,9 +207,7 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
         .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
         .count();
     (least..=LOOKED_AT).contains(&value.len())
-        && value
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"+/=_-.~%".contains(b))
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=_-.~%".contains(b))
         && letters >= 3
         && digits >= 3
         && pieces >= least.min(12)
@@ -258,26 +250,17 @@ mod tests {
             "get_password()",
             "",
         ] {
-            assert!(
-                !is_secret(value.as_bytes(), Strength::Password, false),
-                "{value}"
-            );
+            assert!(!is_secret(value.as_bytes(), Strength::Password, false), "{value}");
         }
         for value in ["hunter2", "correct-horse", "$ecret", "12345678", "/x9+Qa=="] {
-            assert!(
-                is_secret(value.as_bytes(), Strength::Password, false),
-                "{value}"
-            );
+            assert!(is_secret(value.as_bytes(), Strength::Password, false), "{value}");
         }
     }
 
     #[test]
     fn durations_and_ports_are_no_tokens() {
         for value in ["3600", "30s", "8080", "identifier", "1.5"] {
-            assert!(
-                !is_secret(value.as_bytes(), Strength::Strong, false),
-                "{value}"
-            );
+            assert!(!is_secret(value.as_bytes(), Strength::Strong, false), "{value}");
         }
     }
 }

@@ -34,16 +34,8 @@ const PREFIXES: &[(&str, &str, &str)] = &[
     ("doppler-token", "dp.st.", r"[A-Za-z0-9._-]{40,}"),
     ("doppler-token", "dp.ct.", "[A-Za-z0-9]{40,}"),
     ("doppler-token", "dp.sa.", "[A-Za-z0-9]{40,}"),
-    (
-        "duffel-token",
-        "duffel_",
-        "(?:test|live)_[A-Za-z0-9_=-]{43}",
-    ),
-    (
-        "dynatrace-token",
-        "dt0",
-        r"[a-z][0-9]{2}\.[A-Z0-9]{8,24}\.[A-Z0-9]{64}",
-    ),
+    ("duffel-token", "duffel_", "(?:test|live)_[A-Za-z0-9_=-]{43}"),
+    ("dynatrace-token", "dt0", r"[a-z][0-9]{2}\.[A-Z0-9]{8,24}\.[A-Z0-9]{64}"),
     ("easypost-token", "EZAK", "[A-Za-z0-9]{54}"),
     ("easypost-token", "EZTK", "[A-Za-z0-9]{54}"),
     ("figma-token", "figd_", "[A-Za-z0-9_-]{38,}"),
@@ -73,11 +65,7 @@ const PREFIXES: &[(&str, &str, &str)] = &[
     ("grafana-token", "glsa_", "[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}"),
     ("grafana-token", "glc_eyJ", "[A-Za-z0-9+/=]{30,}"),
     ("groq-key", "gsk_", "[A-Za-z0-9]{52}"),
-    (
-        "harness-token",
-        "pat.",
-        r"[A-Za-z0-9_-]{22}\.[a-f0-9]{24}\.[A-Za-z0-9]{20}",
-    ),
+    ("harness-token", "pat.", r"[A-Za-z0-9_-]{22}\.[a-f0-9]{24}\.[A-Za-z0-9]{20}"),
     ("heroku-key", "HRKU-", "[A-Za-z0-9_-]{36,}"),
     ("huggingface-token", "hf_", "[A-Za-z0-9]{30,}"),
     ("huggingface-token", "api_org_", "[A-Za-z0-9]{34}"),
@@ -87,24 +75,12 @@ const PREFIXES: &[(&str, &str, &str)] = &[
         "eyJ",
         r"[A-Za-z0-9_=-]{10,}\.(?:ey|Ik|[A-Za-z0-9])[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_/+=-]*)?",
     ),
-    (
-        "launchdarkly-key",
-        "sdk-",
-        "[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
-    ),
+    ("launchdarkly-key", "sdk-", "[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"),
     ("linear-key", "lin_api_", "[A-Za-z0-9]{40}"),
     ("linear-key", "lin_oauth_", "[A-Za-z0-9]{40,}"),
     ("mailgun-key", "key-", "[a-f0-9]{32}"),
-    (
-        "mapbox-token",
-        "sk.eyJ",
-        r"[A-Za-z0-9_-]{50,}\.[A-Za-z0-9_-]{20,}",
-    ),
-    (
-        "mapbox-token",
-        "pk.eyJ",
-        r"[A-Za-z0-9_-]{50,}\.[A-Za-z0-9_-]{20,}",
-    ),
+    ("mapbox-token", "sk.eyJ", r"[A-Za-z0-9_-]{50,}\.[A-Za-z0-9_-]{20,}"),
+    ("mapbox-token", "pk.eyJ", r"[A-Za-z0-9_-]{50,}\.[A-Za-z0-9_-]{20,}"),
     ("netlify-token", "nfp_", "[A-Za-z0-9]{36,}"),
     ("newrelic-key", "NRAK-", "[A-Z0-9]{27}"),
     ("newrelic-key", "NRII-", "[A-Za-z0-9_-]{32}"),
@@ -117,11 +93,7 @@ const PREFIXES: &[(&str, &str, &str)] = &[
     ("openai-key", "sk-proj-", "[A-Za-z0-9_-]{40,}"),
     ("openai-key", "sk-svcacct-", "[A-Za-z0-9_-]{40,}"),
     ("openai-key", "sk-admin-", "[A-Za-z0-9_-]{40,}"),
-    (
-        "openai-key",
-        "sk-",
-        "[A-Za-z0-9]{20}(?:T3BlbkFJ)?[A-Za-z0-9]{12,}",
-    ),
+    ("openai-key", "sk-", "[A-Za-z0-9]{20}(?:T3BlbkFJ)?[A-Za-z0-9]{12,}"),
     ("openrouter-key", "sk-or-v1-", "[a-f0-9]{64}"),
     ("perplexity-key", "pplx-", "[A-Za-z0-9]{40,}"),
     ("planetscale-token", "pscale_tkn_", "[A-Za-z0-9=._-]{32,}"),
@@ -134,11 +106,7 @@ const PREFIXES: &[(&str, &str, &str)] = &[
     ("readme-key", "rdme_", "[a-z0-9]{70}"),
     ("replicate-token", "r8_", "[A-Za-z0-9]{37}"),
     ("rubygems-key", "rubygems_", "[a-f0-9]{48}"),
-    (
-        "sendgrid-key",
-        "SG.",
-        r"[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}",
-    ),
+    ("sendgrid-key", "SG.", r"[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),
     ("sendinblue-key", "xkeysib-", "[a-f0-9]{64}-[A-Za-z0-9]{16}"),
     ("sentry-token", "sntrys_", "[A-Za-z0-9+/=_]{40,}"),
     ("sentry-token", "sntryu_", "[a-f0-9]{64}"),
@@ -153,11 +121,7 @@ const PREFIXES: &[(&str, &str, &str)] = &[
     ("sonar-token", "squ_", "[a-f0-9]{40}"),
     ("sonar-token", "sqp_", "[a-f0-9]{40}"),
     ("sonar-token", "sqa_", "[a-f0-9]{40}"),
-    (
-        "sourcegraph-token",
-        "sgp_",
-        "(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40}",
-    ),
+    ("sourcegraph-token", "sgp_", "(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40}"),
     ("square-token", "sq0", "(?:atp|csp)-[A-Za-z0-9_-]{22,43}"),
     ("square-token", "EAAA", "[A-Za-z0-9_-]{60}"),
     ("stripe-key", "sk_live_", "[A-Za-z0-9]{10,}"),
@@ -181,11 +145,7 @@ const FORMS: &[(&str, &[&str], &str)] = &[
         &["AKIA", "ASIA", "ABIA", "ACCA", "A3T"],
         r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
     ),
-    (
-        "aws-bedrock-key",
-        &["ABSK"],
-        r"\bABSK[A-Za-z0-9+/]{100,}={0,2}",
-    ),
+    ("aws-bedrock-key", &["ABSK"], r"\bABSK[A-Za-z0-9+/]{100,}={0,2}"),
     (
         "slack-webhook",
         &["hooks.slack.com"],
@@ -201,51 +161,23 @@ const FORMS: &[(&str, &[&str], &str)] = &[
         &["webhook.office.com", "IncomingWebhook"],
         r"/IncomingWebhook/(?<secret>[a-z0-9]{32}/[a-z0-9-]{36}\S*)",
     ),
-    (
-        "telegram-token",
-        &[":AA"],
-        r"\b(?:bot)?(?<secret>[0-9]{6,12}:AA[A-Za-z0-9_-]{32,})",
-    ),
+    ("telegram-token", &[":AA"], r"\b(?:bot)?(?<secret>[0-9]{6,12}:AA[A-Za-z0-9_-]{32,})"),
     (
         "discord-token",
         &["discord", "bot "],
         r"\b(?<secret>[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,38})",
     ),
-    (
-        "twilio-key",
-        &["twilio"],
-        r"\b(?<secret>(?:SK|AC)[a-f0-9]{32})\b",
-    ),
+    ("twilio-key", &["twilio"], r"\b(?<secret>(?:SK|AC)[a-f0-9]{32})\b"),
     (
         "azure-key",
         &["AccountKey=", "SharedAccessKey="],
         r"(?i:AccountKey|SharedAccessKey)=(?<secret>[A-Za-z0-9+/=%]{20,})",
     ),
-    (
-        "azure-secret",
-        &["7Q~", "8Q~"],
-        r"\b[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}",
-    ),
-    (
-        "azure-signature",
-        &["sig="],
-        r"\bsig=(?<secret>[A-Za-z0-9%+/=_-]{20,})",
-    ),
-    (
-        "vault-token",
-        &["vault"],
-        r"\b(?<secret>[sb]\.[A-Za-z0-9]{24})\b",
-    ),
-    (
-        "mailchimp-key",
-        &["-us"],
-        r"\b(?<secret>[a-f0-9]{32})-us[0-9]{1,2}\b",
-    ),
-    (
-        "amazon-mws-token",
-        &["amzn.mws."],
-        r"amzn\.mws\.(?<secret>[a-f0-9-]{36})",
-    ),
+    ("azure-secret", &["7Q~", "8Q~"], r"\b[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}"),
+    ("azure-signature", &["sig="], r"\bsig=(?<secret>[A-Za-z0-9%+/=_-]{20,})"),
+    ("vault-token", &["vault"], r"\b(?<secret>[sb]\.[A-Za-z0-9]{24})\b"),
+    ("mailchimp-key", &["-us"], r"\b(?<secret>[a-f0-9]{32})-us[0-9]{1,2}\b"),
+    ("amazon-mws-token", &["amzn.mws."], r"amzn\.mws\.(?<secret>[a-f0-9-]{36})"),
     (
         "npm-auth",
         &["_auth", "_password"],
@@ -262,11 +194,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         } else {
             ""
         };
-        let head = if *id == "terraform-token" {
-            "[A-Za-z0-9]{14}"
-        } else {
-            ""
-        };
+        let head = if *id == "terraform-token" { "[A-Za-z0-9]{14}" } else { "" };
         let pattern = format!("{border}(?<secret>{head}{escaped}{rest})");
         rules.push(Rule::pattern(*id, [anchor], &pattern)?.valid(is_token));
     }

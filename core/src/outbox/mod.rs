@@ -214,6 +214,11 @@ impl Claim {
         &self.record
     }
 
+    /// Notes that a sink is tried now, so that a later run knows, whatever ends this one.
+    pub fn begin(&mut self, sink: &str) -> Result<(), OutboxError> {
+        self.change(sink, |state| state.tries += 1)
+    }
+
     /// Notes that a sink has confirmed the bundle.
     pub fn confirmed(&mut self, sink: &str, receipt: Receipt) -> Result<(), OutboxError> {
         self.change(sink, |state| {
@@ -233,7 +238,6 @@ impl Claim {
         change: impl FnOnce(&mut SinkState),
     ) -> Result<(), OutboxError> {
         if let Some(state) = self.record.sinks.iter_mut().find(|state| state.id == sink) {
-            state.tries += 1;
             change(state);
         }
         let path = self.dir.join(format!("{}{RECORD}", self.sealed.name()));

@@ -246,6 +246,7 @@ impl S3 {
             host: http::host(&url),
             bundle,
             watch: context.watch,
+            tried_before: context.tried_before,
             limits: *limits,
             mask: &mask,
         };

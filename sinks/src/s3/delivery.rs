@@ -33,6 +33,7 @@ pub(crate) struct Delivery<'a> {
     pub(crate) host: String,
     pub(crate) bundle: &'a Sealed,
     pub(crate) watch: &'a dyn Watch,
+    pub(crate) tried_before: bool,
     pub(crate) limits: Limits,
     pub(crate) mask: &'a Mask,
 }
@@ -40,8 +41,8 @@ pub(crate) struct Delivery<'a> {
 impl Delivery<'_> {
     /// Tries until the bundle is stored or refused, and gives the last answer.
     pub(crate) async fn run(mut self, schedule: &Schedule) -> Result<Answer, DeliveryError> {
-        // Whether an earlier try of this delivery may have stored the bundle without our hearing.
-        let mut perhaps_stored = false;
+        // Whether an earlier try may have stored the bundle without our hearing.
+        let mut perhaps_stored = self.tried_before;
         let (mask, watch) = (self.mask, self.watch);
         retry(schedule, mask, watch, async || {
             let answer = match self.put().await? {

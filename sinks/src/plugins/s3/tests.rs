@@ -218,6 +218,14 @@ fn a_bundle_that_arrived_although_the_answer_was_lost_is_delivered() {
 }
 
 #[test]
+fn a_bundle_that_an_earlier_run_delivered_before_it_was_killed_is_delivered() {
+    let server = Server::start([answer(412, "")]);
+    let mut case = Case::default();
+    case.follower.tried_before = true;
+    case.deliver(&by_token(&server)).unwrap();
+}
+
+#[test]
 fn a_server_that_could_not_be_reached_has_not_stored_anything() {
     let case = Case {
         schedule: Schedule {

@@ -1,0 +1,158 @@
+//! What the end-to-end tests share: the program in a sandbox, real servers, and stock tools that
+//! judge what comes out.
+//!
+//! Nothing here knows the inside of collect.
+
+mod bundle;
+mod collect;
+mod examples;
+mod fault_server;
+mod journal;
+mod planted;
+mod processes;
+mod seaweed;
+mod terminal;
+
+pub(crate) use bundle::{Bundle, KeyPair};
+pub(crate) use collect::{ANSWERS, Collect, Running, wait_for_file};
+pub(crate) use examples::example;
+pub(crate) use fault_server::{Fault, FaultServer};
+pub(crate) use journal::{Entry, Journal};
+pub(crate) use planted::{Planted, filler, plant};
+pub(crate) use processes::{descendants_with, run_tag};
+pub(crate) use seaweed::{ADMINISTRATOR, REFERER, Seaweed, UPLOAD_TOKEN};
+pub(crate) use terminal::Terminal;
+
+use sha2::{Digest, Sha256};
+use std::{
+    ffi::OsStr,
+    fmt::Write as _,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// Where systemd keeps the programs that are not for people.
+const SYSTEM_PROGRAMS: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
+
+/// Ends a test early, saying so, if one of the programs it needs is not installed.
+///
+/// `tests/run` installs them all and then sets `COLLECT_TESTS=all`, which makes it a failure.
+macro_rules! needs {
+    ($($program:literal),+) => {
+        if $crate::kit::lacks(&[$($program),+]) {
+            return;
+        }
+    };
+}
+pub(crate) use needs;
+
+/// Whether one of the programs is missing. See [`needs!`].
+pub(crate) fn lacks(programs: &[&str]) -> bool {
+    let missing: Vec<_> =
+        programs.iter().filter(|program| find(program).is_none()).copied().collect();
+    if missing.is_empty() {
+        return false;
+    }
+    let missing = missing.join(", ");
+    assert!(
+        std::env::var_os("COLLECT_TESTS").is_none_or(|tests| tests != "all"),
+        "not installed: {missing}"
+    );
+    skip(&format!("not installed: {missing} (`tests/run` installs it)"));
+    true
+}
+
+/// Says that this test does nothing, and why.
+pub(crate) fn skip(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Not `eprintln!`, which the test harness would swallow.
+    _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+}
+
+/// The path of a program that is installed.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(SYSTEM_PROGRAMS.iter().map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// Runs a stock tool to its end and returns what it wrote to standard output.
+pub(crate) fn output<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> Vec<u8> {
+    let mut command = Command::new(find(program).expect("the test asked for it with `needs!`"));
+    command.args(args).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    let output = command.output().expect("it is installed");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
+}
+
+/// The text of a profile of the product `Shop` that is encrypted for one recipient.
+pub(crate) fn profile(recipient: &str, body: &str) -> String {
+    format!("product = \"Shop\"\n{body}\n[encrypt]\nrecipients = [\"{recipient}\"]\n")
+}
+
+/// Waits until `condition` gives a value; fails the test when it does not within `limit`.
+pub(crate) fn wait_for<T>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Every regular file below a folder, sorted.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // A folder that goes away meanwhile holds nothing any more.
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_file() => files.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Whether `bytes` contain `word`.
+pub(crate) fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else {
+        return true;
+    };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        if rest[at..].starts_with(word) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
+}

@@ -1,0 +1,296 @@
+//! A real S3 server: SeaweedFS over TLS, with a bucket that only the right token, Referer and HTTPS
+//! get into.
+
+use super::{find, sha256, wait_for};
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// The token that the bucket lets in.
+pub(crate) const UPLOAD_TOKEN: &str = "made-up-upload-token-3f9c1b7e";
+/// The Referer that the bucket lets in.
+pub(crate) const REFERER: &str = "https://shop.example.com/report";
+/// The administrator's key id.
+const KEY_ID: &str = "AKIDMADEUPADMIN00001";
+/// The administrator's secret key.
+const SECRET_KEY: &str = "made-up-secret-key-of-the-administrator1";
+/// The environment of someone who has the administrator's keys.
+pub(crate) const ADMINISTRATOR: [(&str, &str); 2] =
+    [("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
+/// The region that requests are signed for.
+const REGION: &str = "us-east-1";
+/// The bucket.
+const BUCKET: &str = "shop-bug-reports";
+
+/// A running server; killed when dropped.
+pub(crate) struct Seaweed {
+    folder: TempDir,
+    server: Child,
+    https: u16,
+}
+
+impl Seaweed {
+    /// Starts a server and puts a bucket with its policy into it.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        make_certificates(folder.path());
+        let identities = folder.path().join("s3.json");
+        fs::write(&identities, identities_of_the_server().to_string()).unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+
+        let ports = free_ports();
+        let server = start_weed(folder.path(), &ports);
+        let seaweed = Self { folder, server, https: ports[0] };
+        seaweed.wait_until_it_answers();
+        seaweed.admin("PUT", "", &[]);
+        seaweed.admin("PUT", "?policy=", policy().to_string().as_bytes());
+        seaweed
+    }
+
+    /// Its address, as the profile's `endpoint`.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("https://localhost:{}", self.https)
+    }
+
+    /// The file with the certificate authority that its certificate is from.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// The `[deliver.bucket]` of a profile that gets in by a token.
+    pub(crate) fn sink(&self, token: &str) -> String {
+        self.sink_by(&format!("upload-token = {token}\nreferer = \"{REFERER}\"\n"))
+    }
+
+    /// The `[deliver.bucket]` of a profile that gets in some other way.
+    pub(crate) fn sink_by(&self, access: &str) -> String {
+        format!(
+            "[deliver.bucket]\nuse = \"s3\"\nbucket = \"{BUCKET}\"\nregion = \"{REGION}\"\n\
+             endpoint = \"{}\"\npath-style = true\nca-file = \"{}\"\n{access}",
+            self.endpoint(),
+            self.ca_file().display()
+        )
+    }
+
+    /// A URL with which anyone may put this one object for some minutes.
+    pub(crate) fn presigned_put(&self, key: &str) -> String {
+        let endpoint = self.endpoint().parse().unwrap();
+        let bucket = rusty_s3::Bucket::new(endpoint, rusty_s3::UrlStyle::Path, BUCKET, REGION);
+        let keys = rusty_s3::Credentials::new(KEY_ID, SECRET_KEY);
+        let put = rusty_s3::S3Action::sign(
+            &rusty_s3::actions::PutObject::new(&bucket.unwrap(), Some(&keys), key),
+            Duration::from_mins(10),
+        );
+        put.to_string()
+    }
+
+    /// The keys of all objects in the bucket.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let listing = String::from_utf8(self.admin("GET", "?list-type=2", &[])).unwrap();
+        listing
+            .split("<Key>")
+            .skip(1)
+            .filter_map(|rest| rest.split("</Key>").next())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The content of an object.
+    pub(crate) fn object(&self, key: &str) -> Vec<u8> {
+        self.admin("GET", &format!("/{key}"), &[])
+    }
+
+    /// Puts an object, as an administrator.
+    pub(crate) fn put(&self, key: &str, content: &[u8]) {
+        self.admin("PUT", &format!("/{key}"), content);
+    }
+
+    /// Deletes an object, as an administrator.
+    pub(crate) fn delete(&self, key: &str) {
+        self.admin("DELETE", &format!("/{key}"), &[]);
+    }
+
+    /// Asks as the administrator, signed by curl.
+    fn admin(&self, method: &str, below_the_bucket: &str, body: &[u8]) -> Vec<u8> {
+        let upload = tempfile::NamedTempFile::new().unwrap();
+        fs::write(upload.path(), body).unwrap();
+        let digest = format!("x-amz-content-sha256: {}", sha256(body));
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time"])
+            .args(["20", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user"])
+            .arg(format!("{KEY_ID}:{SECRET_KEY}"))
+            .arg("--cacert")
+            .arg(self.ca_file())
+            .args(["--request", method, "--header", &digest])
+            .arg(format!("{}/{BUCKET}{below_the_bucket}", self.endpoint()));
+        if !body.is_empty() {
+            curl.args(["--header", "content-type: application/octet-stream"])
+                .arg("--data-binary")
+                .arg(format!("@{}", upload.path().display()));
+        }
+        let answer = curl.output().unwrap();
+        assert!(
+            answer.status.success(),
+            "{curl:?}\n{}{}",
+            String::from_utf8_lossy(&answer.stdout),
+            String::from_utf8_lossy(&answer.stderr)
+        );
+        answer.stdout
+    }
+
+    fn wait_until_it_answers(&self) {
+        wait_for("SeaweedFS answers", Duration::from_mins(1), || {
+            let answer = Command::new("curl")
+                .args(["--silent", "--max-time", "5", "--output", "/dev/null"])
+                .args(["--write-out", "%{http_code}", "--cacert"])
+                .arg(self.ca_file())
+                .arg(self.endpoint())
+                .output()
+                .unwrap();
+            (answer.stdout == b"403").then_some(())
+        });
+    }
+}
+
+impl Drop for Seaweed {
+    /// A graceful stop takes it ten seconds.
+    fn drop(&mut self) {
+        _ = self.server.kill();
+        _ = self.server.wait();
+    }
+}
+
+/// The command that starts the server, on loopback only.
+fn start_weed(folder: &Path, ports: &[u16]) -> Child {
+    // `setpriv` kills the server with the test, even if that is itself killed.
+    let mut weed = Command::new("setpriv");
+    weed.args(["--pdeathsig", "KILL"]).arg(find("weed").unwrap());
+    weed.args(["-logtostderr=true", "mini", "-dir=data", "-ip=127.0.0.1"])
+        .args(["-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"])
+        .args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"])
+        .args(["-s3.autoCreateBucket=false", "-s3.config=s3.json"])
+        .args(["-s3.cert.file=server.pem", "-s3.key.file=server.key"]);
+    for (flag, port) in PORTS.iter().zip(ports) {
+        weed.arg(format!("-{flag}={port}"));
+    }
+    let log = File::create(folder.join("weed.log")).unwrap();
+    weed.current_dir(folder)
+        // Without it, a server-side encryption key is looked for.
+        .env("WEED_S3_SSE_KEY", "throw-away")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// Every port that the server opens; without a number each would have a fixed one.
+const PORTS: [&str; 11] = [
+    "s3.port.https",
+    "s3.port",
+    "s3.port.grpc",
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "admin.port",
+    "admin.port.grpc",
+];
+
+/// Ports that nobody listens on.
+fn free_ports() -> Vec<u16> {
+    let held: Vec<_> = PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+}
+
+/// The administrator, and the anonymous: without the latter no policy lets anyone in.
+fn identities_of_the_server() -> Value {
+    json!({
+        "accounts": [{
+            "id": "111122223333", "displayName": "admin", "emailAddress": "admin@example.com"
+        }],
+        "identities": [
+            { "name": "anonymous", "actions": [] },
+            {
+                "name": "admin",
+                "account": { "id": "111122223333" },
+                "credentials": [{ "accessKey": KEY_ID, "secretKey": SECRET_KEY }],
+                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+            },
+        ],
+    })
+}
+
+/// The policy that the receiving side has, in the words that SeaweedFS knows: it refuses
+/// `NotAction` and `s3:if-none-match`, and fills `aws:username` instead of `aws:PrincipalArn`.
+fn policy() -> Value {
+    let bucket = format!("arn:aws:s3:::{BUCKET}");
+    let all = [bucket.clone(), format!("{bucket}/*")];
+    let deny = |name: &str, condition: Value| {
+        json!({
+            "Sid": name, "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": all, "Condition": condition,
+        })
+    };
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            deny("DenyPlainHttp", json!({ "Bool": { "aws:SecureTransport": "false" } })),
+            deny("DenyUnknownToken", json!({ "StringNotEquals": {
+                "aws:UserAgent": [UPLOAD_TOKEN], "aws:username": ["admin"] } })),
+            deny("DenyWrongReferer", json!({ "StringNotEquals": {
+                "aws:Referer": REFERER, "aws:username": ["admin"] } })),
+            {
+                "Sid": "DenyUploadTokenAllButPut", "Effect": "Deny", "Principal": "*",
+                "Action": ["s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketPolicy",
+                           "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"],
+                "Resource": all,
+                "Condition": { "StringEquals": { "aws:UserAgent": [UPLOAD_TOKEN] } },
+            },
+            {
+                "Sid": "AllowUpload", "Effect": "Allow", "Principal": "*",
+                "Action": "s3:PutObject", "Resource": format!("{bucket}/reports/*"),
+                "Condition": {
+                    "StringEquals": { "aws:UserAgent": [UPLOAD_TOKEN], "aws:Referer": REFERER },
+                    "Bool": { "aws:SecureTransport": "true" },
+                },
+            },
+        ],
+    })
+}
+
+/// A throw-away certificate authority, and a certificate of it for `localhost`.
+fn make_certificates(folder: &Path) {
+    let openssl = |line: &str| {
+        let made = Command::new("openssl")
+            .args(line.split_whitespace())
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&made.stderr));
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!(
+        "req -x509 {key} -days 2 -subj /CN=collect-test -keyout ca.key -out ca.pem \
+         -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign"
+    ));
+    openssl(&format!("req {key} -subj /CN=localhost -keyout server.key -out server.csr"));
+    fs::write(
+        folder.join("extensions"),
+        "subjectAltName=DNS:localhost,DNS:*.s3.localhost,IP:127.0.0.1\n\
+         extendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n",
+    )
+    .unwrap();
+    openssl(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+         -extfile extensions -out server.pem",
+    );
+}
