@@ -23,7 +23,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub(crate) run: Run,
+    pub(crate) run: Job,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -46,7 +46,7 @@ impl Cli {
 fn of_main_job(matches: &ArgMatches) -> Option<String> {
     let given =
         |id: &str| matches.value_source(id).is_some_and(|from| from == ValueSource::CommandLine);
-    let options = Run::augment_args(clap::Command::new("run"));
+    let options = Job::augment_args(clap::Command::new("run"));
     let mut given = options.get_arguments().filter(|option| given(option.get_id().as_str()));
     given.next().and_then(|option| Some(format!("--{}", option.get_long()?)))
 }
@@ -82,7 +82,7 @@ pub(crate) enum Color {
 
 /// The main job.
 #[derive(Args, Debug)]
-pub(crate) struct Run {
+pub(crate) struct Job {
     /// What to gather and where to send it: a name (`collect profiles` lists them) or a path
     #[arg(long, value_name = "P", required = true)]
     pub(crate) profile: Option<String>,

@@ -128,14 +128,15 @@ pub(crate) fn print(text: &str) {
 /// Writes a failure for people.
 fn render(failure: &Failure, style: Style) -> String {
     use crate::text::harmless;
+    use std::fmt::Write as _;
     if let Some(profile) = &failure.profile {
         return format!("{}\n", profile.render(style.colours));
     }
-    let mut text = format!("{} {}\n", style.bad("error:"), harmless(&failure.message));
+    let mut text = format!("{} {}", style.bad("error:"), harmless(&failure.message));
     for line in failure.help.iter().flat_map(|help| help.lines()) {
-        text += &format!("{} {}\n", style.bold("help:"), harmless(line));
+        _ = write!(text, "\n{} {}", style.bold("help:"), harmless(line));
     }
-    text
+    text + "\n"
 }
 
 /// The path of a bundle that was written, for the program that reads standard output.

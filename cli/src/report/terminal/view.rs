@@ -89,7 +89,7 @@ impl Columns {
         let shared = if windows.len() == 1 { windows.pop() } else { None };
         let windows = longest(&mut windows.into_iter());
         let room = width.saturating_sub(ids + sizes + windows + 8);
-        let what = longest(&mut active().map(|step| words(step))).min(room);
+        let what = longest(&mut active().map(words)).min(room);
         Self { ids, what, sizes, shared }
     }
 
@@ -124,7 +124,8 @@ pub(super) fn gaps(steps: &[StepRecord], style: Style, all: bool, width: usize) 
     let ids = steps.iter().map(|step| step.id.len()).max().unwrap_or(0).min(ID_WIDTH);
     for step in steps {
         let complete = step.status.is_complete();
-        if complete && !(all && !step.notes.is_empty()) {
+        let silent = !all || step.notes.is_empty();
+        if complete && silent {
             continue;
         }
         if text.is_empty() {
