@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn a_window_around_a_moment_is_half_before_and_half_after() {
         let at: Timestamp = "2026-11-22T10:42:00Z".parse().unwrap();
-        let found = around(at, Duration::from_secs(1200));
+        let found = around(at, Duration::from_mins(20));
         assert_eq!(window(found, &TimeZone::UTC), "2026-11-22 10:32 to 2026-11-22 10:52");
         assert_eq!(
             window(Window { until: None, ..found }, &TimeZone::UTC),

@@ -249,7 +249,7 @@ mod tests {
             duration_ms: 1,
             entries: 1,
             bytes: 1,
-            redactions: Default::default(),
+            redactions: std::collections::BTreeMap::default(),
             notes: notes.collect(),
         }
     }
