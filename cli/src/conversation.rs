@@ -98,8 +98,7 @@ impl Conversation {
         self.show(kept.report(), &profile.report.questions);
         loop {
             let question = "Use it? [Y]es, [t]hrow it away, [l]eave it for later: ";
-            let Some(answer) = self.line(question)? else { return Ok(Offer::Leave) };
-            let offer = match answer.to_lowercase().as_str() {
+            let offer = match self.asked(question)?.to_lowercase().as_str() {
                 "" | "y" | "yes" | "use" => Offer::Use,
                 "t" | "throw" | "throw it away" => Offer::ThrowAway,
                 "l" | "leave" | "n" | "no" => Offer::Leave,
