@@ -56,7 +56,7 @@ impl Conversation {
                 Missing::Email { required } => {
                     report.email = self.email(*required)?;
                 }
-                Missing::Description => report.description = self.description()?,
+                Missing::Description => self.description(report, save)?,
                 Missing::Answer(question) => {
                     if let Some(answer) = self.answer(question)? {
                         report.answers.insert(question.id.clone(), answer);
@@ -150,18 +150,27 @@ impl Conversation {
         }
     }
 
-    fn description(&self) -> Result<String, Failure> {
+    /// Reads lines until the input ends, and saves them one by one: nobody types them twice.
+    fn description(&self, report: &mut Report, save: Save<'_>) -> Result<(), Failure> {
         let question = self.style.bold("What happened?");
         self.write(&format!(
             "{question} As many lines as you like; Enter, then Ctrl-D, ends it.\n"
         ));
         let mut typed = Vec::new();
-        io::stdin().lock().read_to_end(&mut typed).map_err(|error| cannot_read(&error))?;
+        while io::stdin()
+            .lock()
+            .read_until(b'\n', &mut typed)
+            .map_err(|error| cannot_read(&error))?
+            > 0
+        {
+            String::from_utf8_lossy(&typed).trim().clone_into(&mut report.description);
+            save(report)?;
+        }
         if !typed.is_empty() && !typed.ends_with(b"\n") {
             self.write("\n");
         }
         self.write("\n");
-        Ok(String::from_utf8_lossy(&typed).trim().to_owned())
+        Ok(())
     }
 
     fn answer(&self, question: &Question) -> Result<Option<String>, Failure> {
