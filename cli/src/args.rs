@@ -1,9 +1,12 @@
 //! The command line, as it is written.
 
 use crate::exit::EXPLAINED;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    error::ErrorKind, parser::ValueSource,
+};
 use collect_core::units::{Length, TimePoint};
-use std::{num::NonZero, path::PathBuf};
+use std::{ffi::OsString, num::NonZero, path::PathBuf};
 
 /// Gathers what a team needs to understand a problem, removes secrets, encrypts it, delivers it
 ///
@@ -20,9 +23,32 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub(crate) run: Run,
+    pub(crate) run: Job,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+impl Cli {
+    /// Reads the command line.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        if let (Some(name), Some(option)) = (matches.subcommand_name(), of_main_job(&matches)) {
+            let message = format!("`{option}` says nothing to `collect {name}`");
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// An option of the main job that was given. With another command it would do nothing, and what
+/// does nothing is not accepted.
+fn of_main_job(matches: &ArgMatches) -> Option<String> {
+    let given =
+        |id: &str| matches.value_source(id).is_some_and(|from| from == ValueSource::CommandLine);
+    let options = Job::augment_args(clap::Command::new("run"));
+    let mut given = options.get_arguments().filter(|option| given(option.get_id().as_str()));
+    given.next().and_then(|option| Some(format!("--{}", option.get_long()?)))
 }
 
 /// What every command understands.
@@ -56,7 +82,7 @@ pub(crate) enum Color {
 
 /// The main job.
 #[derive(Args, Debug)]
-pub(crate) struct Run {
+pub(crate) struct Job {
     /// What to gather and where to send it: a name (`collect profiles` lists them) or a path
     #[arg(long, value_name = "P", required = true)]
     pub(crate) profile: Option<String>,
@@ -162,4 +188,43 @@ fn answer(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(id, _)| !id.is_empty());
     let (id, answer) = parts.ok_or("write it as `ID=TEXT`, with the id of the question")?;
     Ok((id.to_owned(), answer.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::read(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn what_would_do_nothing_is_not_accepted() {
+        assert!(read("collect --json outbox").is_ok());
+        assert!(read("collect outbox --json").is_ok());
+        let error = read("collect --no-send outbox").unwrap_err().to_string();
+        assert!(error.contains("`--no-send`"), "{error}");
+        assert!(read("collect --profile p --window 2h").is_err(), "a window around nothing");
+        assert!(read("collect").is_err(), "no profile");
+    }
+
+    #[test]
+    fn a_moment_and_a_window_are_read_as_people_write_them() {
+        let cli = read("collect --profile p --at 2026-11-23T10:42:00Z --window 30m").unwrap();
+        let Length(window) = cli.run.window;
+        assert_eq!(window.as_secs(), 1800);
+        assert_eq!(cli.run.at, "2026-11-23T10:42:00Z".parse().ok());
+        assert!(read("collect --profile p --at soon").unwrap_err().to_string().contains("`24h`"));
+        assert!(read("collect --profile p --at 1h --since 2h").is_err());
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas_and_answers_by_an_equals_sign() {
+        let cli =
+            read("collect --profile p --only a,b --answer steps=x=y --answer more=z").unwrap();
+        assert_eq!(cli.run.only, ["a", "b"]);
+        let answers = [("steps", "x=y"), ("more", "z")];
+        assert_eq!(cli.run.said.answers, answers.map(|(id, text)| (id.into(), text.into())));
+        assert!(read("collect --profile p --answer steps").is_err());
+    }
 }

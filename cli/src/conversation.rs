@@ -56,7 +56,7 @@ impl Conversation {
                 Missing::Email { required } => {
                     report.email = self.email(*required)?;
                 }
-                Missing::Description => report.description = self.description()?,
+                Missing::Description => self.description(report, save)?,
                 Missing::Answer(question) => {
                     if let Some(answer) = self.answer(question)? {
                         report.answers.insert(question.id.clone(), answer);
@@ -98,8 +98,7 @@ impl Conversation {
         self.show(kept.report(), &profile.report.questions);
         loop {
             let question = "Use it? [Y]es, [t]hrow it away, [l]eave it for later: ";
-            let Some(answer) = self.line(question)? else { return Ok(Offer::Leave) };
-            let offer = match answer.to_lowercase().as_str() {
+            let offer = match self.asked(question)?.to_lowercase().as_str() {
                 "" | "y" | "yes" | "use" => Offer::Use,
                 "t" | "throw" | "throw it away" => Offer::ThrowAway,
                 "l" | "leave" | "n" | "no" => Offer::Leave,
@@ -151,25 +150,34 @@ impl Conversation {
         }
     }
 
-    fn description(&self) -> Result<String, Failure> {
+    /// Reads lines until the input ends, and saves them one by one: nobody types them twice.
+    fn description(&self, report: &mut Report, save: Save<'_>) -> Result<(), Failure> {
         let question = self.style.bold("What happened?");
         self.write(&format!(
             "{question} As many lines as you like; Enter, then Ctrl-D, ends it.\n"
         ));
         let mut typed = Vec::new();
-        io::stdin().lock().read_to_end(&mut typed).map_err(|error| cannot_read(&error))?;
+        while io::stdin()
+            .lock()
+            .read_until(b'\n', &mut typed)
+            .map_err(|error| cannot_read(&error))?
+            > 0
+        {
+            String::from_utf8_lossy(&typed).trim().clone_into(&mut report.description);
+            save(report)?;
+        }
         if !typed.is_empty() && !typed.ends_with(b"\n") {
             self.write("\n");
         }
         self.write("\n");
-        Ok(String::from_utf8_lossy(&typed).trim().to_owned())
+        Ok(())
     }
 
     fn answer(&self, question: &Question) -> Result<Option<String>, Failure> {
         let ask = text::one_line(&question.ask);
         let leave = if question.required { "" } else { " (Enter to leave it out)" };
         loop {
-            let answer = self.asked(&format!("{}{leave}\n> ", self.style.bold(&ask)))?;
+            let answer = self.asked(&format!("{}{leave} ", self.style.bold(&ask)))?;
             if !answer.is_empty() || !question.required {
                 self.write("\n");
                 return Ok(Some(answer).filter(|answer| !answer.is_empty()));

@@ -25,7 +25,6 @@ mod text;
 use collect_collectors as _;
 use collect_sinks as _;
 
-use clap::Parser;
 use exit::{Exit, Failure};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -36,7 +35,7 @@ use std::{
 /// Runs `collect` with the arguments of this process, and says how it ended.
 pub fn main() -> ExitCode {
     keep_panics_quiet();
-    let cli = match args::Cli::try_parse() {
+    let cli = match args::Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };

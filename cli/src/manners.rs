@@ -39,13 +39,13 @@ pub(crate) fn check_room(host: &dyn Host, dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!(
-        "there is too little room for a bundle in `{}`: {} are free, {} are needed",
+        "there is too little space for a bundle in `{}`: {} are free, {} are needed",
         dir.display(),
         text::size(usage.available),
         text::size(ROOM)
     );
     Err(Failure::unusable(message)
-        .help("make room there, or choose another folder with `--output DIR --no-send`"))
+        .help("make some there, or choose another folder with `--output DIR --no-send`"))
 }
 
 /// The folder itself, or the nearest one above it that exists.

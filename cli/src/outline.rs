@@ -25,8 +25,12 @@ pub(crate) struct Outline {
     pub(crate) steps: Vec<OutlineStep>,
     /// Where the bundle goes.
     pub(crate) destinations: Vec<String>,
+    /// Whether it leaves this host.
+    pub(crate) sends: bool,
     /// Who can open it.
     pub(crate) recipients: Vec<String>,
+    /// The rules by which it is redacted.
+    pub(crate) redactors: Vec<String>,
     #[serde(skip)]
     pub(crate) zone: TimeZone,
 }
@@ -87,7 +91,7 @@ impl Outline {
         });
         let destinations = match goal {
             Goal::Sinks => profile.sinks.iter().map(|sink| sink.sink.destination()).collect(),
-            Goal::Folder(dir) => vec![format!("folder {}, not sent anywhere", dir.display())],
+            Goal::Folder(dir) => vec![format!("folder {}, and nowhere else", dir.display())],
         };
         let recipients = if profile.recipients.is_empty() {
             vec!["this host alone".to_owned()]
@@ -99,7 +103,9 @@ impl Outline {
             profile: profile.name.clone(),
             steps: steps.collect(),
             destinations,
+            sends: matches!(goal, Goal::Sinks),
             recipients,
+            redactors: profile.redactors.clone(),
             zone: host.zone(),
         }
     }
@@ -225,6 +231,8 @@ pub(crate) fn example() -> Outline {
         recipients: vec![abbreviated(
             "age1ar7d3l5py9tah2dfgplax6scy4s3442yq8qde5detjmxdqgkz9aqjea6e7",
         )],
+        sends: true,
+        redactors: vec!["secrets".into(), "session".into()],
         zone: TimeZone::UTC,
     }
 }
@@ -236,7 +244,7 @@ mod tests {
     #[test]
     fn a_window_around_a_moment_is_half_before_and_half_after() {
         let at: Timestamp = "2026-11-22T10:42:00Z".parse().unwrap();
-        let found = around(at, Duration::from_secs(1200));
+        let found = around(at, Duration::from_mins(20));
         assert_eq!(window(found, &TimeZone::UTC), "2026-11-22 10:32 to 2026-11-22 10:52");
         assert_eq!(
             window(Window { until: None, ..found }, &TimeZone::UTC),

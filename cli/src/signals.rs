@@ -89,7 +89,7 @@ fn end_commands() {
     }
 }
 
-/// The signals that whoever started us had ignored, as a mask (`SigIgn` of proc_pid_status(5)).
+/// The signals that whoever started us had ignored, as a mask (`SigIgn` of `proc_pid_status(5)`).
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -23,13 +23,15 @@ pub(crate) fn one_line(text: &str) -> String {
     harmless(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-/// The beginning of a text that fits into so many characters.
+/// The beginning of a text that fits into so many characters, cut between words.
 pub(crate) fn fitting(text: &str, width: usize) -> Cow<'_, str> {
     if text.chars().count() <= width {
         return Cow::Borrowed(text);
     }
     let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    let kept = kept.trim_end_matches([' ', ',', ':', ';', '.']);
+    let cut_in_word = text.chars().nth(kept.chars().count()).is_some_and(|next| next != ' ');
+    let words = if cut_in_word { kept.rsplit_once(' ').map(|(words, _)| words) } else { None };
+    let kept = words.unwrap_or(&kept).trim_end_matches([' ', ',', ':', ';', '.']);
     Cow::Owned(format!("{kept}…"))
 }
 
@@ -142,6 +144,7 @@ mod tests {
     #[test]
     fn a_cut_text_ends_in_a_mark() {
         assert_eq!(fitting("short", 5), "short");
-        assert_eq!(fitting("The kernel: version, command line", 21), "The kernel: version…");
+        assert_eq!(fitting("The kernel: version, command line", 24), "The kernel: version…");
+        assert_eq!(fitting("/var/log/messages", 9), "/var/log…");
     }
 }

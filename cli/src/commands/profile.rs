@@ -44,6 +44,6 @@ pub(super) fn new(context: &Context<'_>, named: &str) -> Result<Exit, Failure> {
     })?;
     context
         .voice
-        .say(&format!("Written: {shown}. `collect check ./{shown}` says what is wrong with it."));
+        .say(&format!("Written: {shown}. `collect check {shown}` says whether it is right."));
     Ok(Exit::Complete)
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::{
-    args::Run,
+    args::Job,
     conversation::{self, Conversation, draft},
     exit::{Exit, Failure},
     manners,
@@ -23,6 +23,7 @@ use collect_core::{
     seal::PARTIAL,
     units::{Length, TimePoint},
 };
+use rustix::fs::Access;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -37,7 +38,7 @@ const GLANCE: Duration = Duration::from_millis(150);
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Runs the main job.
-pub(super) fn run(context: &Context<'_>, args: &Run) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context<'_>, args: &Job) -> Result<Exit, Failure> {
     let profile = context.profile(args.profile.as_deref().unwrap_or_default())?;
     let host: Arc<dyn Host> = Arc::new(Machine::new());
     let selection = selection(args, &*host)?;
@@ -96,9 +97,9 @@ fn show(context: &Context<'_>, outline: &Outline) {
 }
 
 /// What the command line selects of the profile.
-fn selection(args: &Run, host: &dyn Host) -> Result<Selection, Failure> {
+fn selection(args: &Job, host: &dyn Host) -> Result<Selection, Failure> {
     let (now, zone) = (host.now(), host.zone());
-    let (mut since, mut until) = (args.since.clone(), args.until.clone());
+    let (mut since, mut until) = (args.since, args.until);
     if let Some(at) = &args.at {
         let Length(window) = args.window;
         let window = around(at.resolve(now, &zone), window);
@@ -118,7 +119,7 @@ fn selection(args: &Run, host: &dyn Host) -> Result<Selection, Failure> {
 /// A run whose profile is good.
 struct Begun<'r> {
     context: &'r Context<'r>,
-    args: &'r Run,
+    args: &'r Job,
     profile: &'r Profile,
     host: &'r dyn Host,
 }
@@ -133,7 +134,9 @@ impl Begun<'_> {
     /// Where the bundle will be sealed.
     fn target(&self, sends: bool, folder: &Path) -> Result<Target, Failure> {
         if self.args.output.is_some() || !sends {
-            fs::create_dir_all(folder).map_err(|error| {
+            let writable = fs::create_dir_all(folder)
+                .and_then(|()| Ok(rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?));
+            writable.map_err(|error| {
                 let folder = folder.display();
                 Failure::unusable(format!("cannot write to `{folder}`: {error}"))
                     .help("choose another folder with `--output DIR`")

@@ -45,6 +45,10 @@ pub(crate) fn unfinished(
     let (mut kept, mut damaged) = (Vec::new(), Vec::new());
     for found in drafts.unfinished().map_err(|error| cannot_save(&error))? {
         match found {
+            // Of somebody who looked at the first question and left.
+            Ok(open) if open.draft.report == Report::default() => {
+                open.done().map_err(|error| cannot_save(&error))?;
+            }
             Ok(open) if open.draft.product == profile.product => kept.push(Kept(open)),
             Ok(_) => {}
             Err((path, error)) => damaged.push(format!(

@@ -1,12 +1,14 @@
-//! Says everything to a program: one event a line, on standard output.
+//! Says everything to a program: one event a line, on standard output. What went wrong also goes to
+//! standard error, which is what ends up in the program's log.
 
-use super::{Ending, Styles, Voice};
+use super::{Ending, Styles, Voice, render};
 use crate::{exit::Failure, outline::Outline};
 use collect_core::{
     bundle::StepRecord,
     event::{Event, Reporter},
 };
 use serde::Serialize;
+use std::io::{self, Write};
 
 pub(super) struct Json {
     styles: Styles,
@@ -34,6 +36,10 @@ struct Failed {
 impl Json {
     pub(super) fn new(styles: Styles) -> Self {
         Self { styles }
+    }
+
+    fn complain(&self, failure: &Failure) {
+        _ = io::stderr().write_all(render(failure, self.styles.error).as_bytes());
     }
 }
 
@@ -63,10 +69,14 @@ impl Voice for Json {
     }
 
     fn ended(&self, ending: &Ending) {
+        if let Some(complaint) = ending.complaint() {
+            self.complain(&complaint);
+        }
         line(&Told::Finished(ending));
     }
 
     fn failed(&self, failure: &Failure) {
+        self.complain(failure);
         line(&failure.event());
         let exit = failure.exit.code();
         line(&Failed { event: "finished", exit, id: None, bundle: None });

@@ -72,6 +72,20 @@ fn exit_code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, 
     serializer.serialize_u8(exit.code())
 }
 
+impl Ending {
+    /// What is to be said of a bundle that is not where it should be, to whoever hears only of that.
+    fn complaint(&self) -> Option<Failure> {
+        let reason = self.reason.as_ref()?;
+        let bundle =
+            self.path.as_ref().map_or(self.bundle.clone(), |path| path.display().to_string());
+        let failure = Failure::new(self.exit, format!("{reason}: `{bundle}`"));
+        Some(match &self.send {
+            Some(send) => failure.help(format!("`{send}` delivers it")),
+            None => failure,
+        })
+    }
+}
+
 /// The looks of text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Styles {
@@ -114,19 +128,21 @@ pub(crate) fn print(text: &str) {
 /// Writes a failure for people.
 fn render(failure: &Failure, style: Style) -> String {
     use crate::text::harmless;
+    use std::fmt::Write as _;
     if let Some(profile) = &failure.profile {
         return format!("{}\n", profile.render(style.colours));
     }
-    let mut text = format!("{} {}\n", style.bad("error:"), harmless(&failure.message));
+    let mut text = format!("{} {}", style.bad("error:"), harmless(&failure.message));
     for line in failure.help.iter().flat_map(|help| help.lines()) {
-        text += &format!("{} {}\n", style.bold("help:"), harmless(line));
+        _ = write!(text, "\n{} {}", style.bold("help:"), harmless(line));
     }
-    text
+    text + "\n"
 }
 
 /// The path of a bundle that was written, for the program that reads standard output.
 fn hand_over(ending: &Ending) {
-    if let (Some(path), false) = (&ending.path, io::stdout().is_terminal()) {
+    let waits = ending.exit == Exit::NotDelivered;
+    if let (Some(path), false, false) = (&ending.path, waits, io::stdout().is_terminal()) {
         print(&format!("{}\n", path.display()));
     }
 }

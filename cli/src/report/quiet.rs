@@ -38,9 +38,8 @@ impl Voice for Quiet {
     fn gathered(&self, _: &[StepRecord]) {}
 
     fn ended(&self, ending: &Ending) {
-        if let Some(reason) = &ending.reason {
-            let failure = Failure { help: None, ..Failure::new(ending.exit, reason.clone()) };
-            self.failed(&failure);
+        if let Some(complaint) = ending.complaint() {
+            self.failed(&complaint);
         }
         hand_over(ending);
     }

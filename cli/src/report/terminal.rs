@@ -172,10 +172,10 @@ impl Voice for Terminal {
         Self::write(&stage, &gaps);
         let ran = steps.iter().filter(|step| step.entries > 0).count();
         let text = format!(
-            "{} from {}, {} removed, in {}",
+            "{} from {}, {}, in {}",
             text::size(stage.bytes),
             text::count(ran, "step"),
-            text::count(stage.redactions as usize, "secret"),
+            text::count(stage.redactions as usize, "redaction"),
             text::length(stage.begun.elapsed())
         );
         self.write_stage(&stage, "Gathered", &text);

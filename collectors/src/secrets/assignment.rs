@@ -3,7 +3,7 @@
 
 use super::{
     key::{Strength, strength},
-    value::{LOOKED_AT, is_random, is_secret},
+    value::{LOOKED_AT, is_placeholder, is_random, is_secret},
 };
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
@@ -51,6 +51,8 @@ const NOUNS: &[(&str, &[&str])] = &[
             "mnemonic",
             "seed",
             "sid=",
+            "&code=",
+            "?code=",
         ],
     ),
 ];
@@ -60,8 +62,17 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     NOUNS.iter().map(rule).collect()
 }
 
+/// Parameters of a query that let whoever has them in.
+const SESSIONS: [&[u8]; 3] = [b"code", b"session_id", b"auth_code"];
+
+/// Names of secrets that are a few digits.
+const CODES: [&[u8]; 3] = [b"pin", b"otp", b"totp"];
+
 /// A longer name is no key.
 const LONGEST_KEY: usize = 128;
+
+/// A longer text is no password of several words.
+const LONGEST_PHRASE: usize = 256;
 
 /// More space than this stands between columns, not between a key and its value.
 const LONGEST_SPACE: usize = 40;
@@ -70,30 +81,49 @@ const LONGEST_SPACE: usize = 40;
 fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let key = key_around(line, &at)?;
     let name = trimmed(line, &key);
-    let strength = strength(&line[name.clone()])?;
     let place = Place::of(line, &key, &name);
-    let strength =
-        if place.query && strength == Strength::Weak { Strength::Strong } else { strength };
+    let strength = match strength(&line[name.clone()]) {
+        Some(Strength::Weak) if place.query => Strength::Strong,
+        None if place.query && SESSIONS.contains(&&*line[name.clone()].to_ascii_lowercase()) => {
+            Strength::Strong
+        }
+        strength => strength?,
+    };
     let (start, sign) = separator(line, key.end, &place)?;
     let raw = value(line, start, &place, sign, strength)?;
     let text = &line[raw.at.clone()];
+    let is_generated = |least| is_random(text, least);
     let fits = match sign {
+        // Behind white space alone stand the words of sentences, unless in quotes.
+        Sign::Space if !place.option && raw.quoted => {
+            strength != Strength::Weak && (is_generated(12) || !name_is_token(line, &name))
+        }
         Sign::Space if !place.option => {
             place.first && raw.last && strength != Strength::Weak && is_field(text)
-                || strength != Strength::Weak && is_random(text, 20)
-                || strength == Strength::Weak && is_random(text, 32)
+                || is_generated(if strength == Strength::Weak { 32 } else { 20 })
         }
         Sign::Space => !text.starts_with(b"-"),
+        // `(passwd:chauthtok)`: PAM's name for what it does.
+        Sign::Colon => text != b"chauthtok",
         _ => true,
     };
-    if !fits || !is_secret(text, strength, raw.quoted) {
+    let is_code = CODES.contains(&&*line[name].to_ascii_lowercase())
+        && (4..=8).contains(&text.len())
+        && text.iter().all(u8::is_ascii_digit);
+    if !fits || !(is_code || is_secret(text, strength, raw.quoted)) {
         return None;
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
     Some(Found { value: raw.at, quote: place.json && !raw.quoted && number })
 }
 
+/// Parsers complain of an unexpected token, and show it in quotes.
+fn name_is_token(line: &[u8], name: &Range<usize>) -> bool {
+    line[name.clone()].eq_ignore_ascii_case(b"token")
+}
+
 /// Where a key stands.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Place {
     /// It is the first of its line, or of its part between NULs.
     first: bool,
@@ -176,19 +206,13 @@ fn separator(line: &[u8], end: usize, place: &Place) -> Option<(usize, Sign)> {
     let space = run(line, at, |b| b == b' ' || b == b'\t').min(LONGEST_SPACE);
     at += space;
     let rest = &line[at..];
-    let signs: [(&[u8], Sign); 7] = [
-        (b"::=", Sign::Equals),
-        (b":::=", Sign::Equals),
-        (b":=", Sign::Equals),
-        (b"=>", Sign::Equals),
-        (b"==", Sign::Equals),
-        (b"=", Sign::Equals),
-        (b":", Sign::Colon),
-    ];
-    if let Some((sign, kind)) = signs.iter().find(|(sign, _)| rest.starts_with(sign)) {
-        at += sign.len();
+    if let Some((len, sign)) = sign(rest) {
+        at += len;
         at += run(line, at, |b| b == b' ' || b == b'\t').min(LONGEST_SPACE);
-        return Some((at, *kind));
+        return Some((at, sign));
+    }
+    if closed && rest.first() == Some(&b'>') {
+        return Some((at + 1, Sign::Element));
     }
     if place.element && rest.first() == Some(&b'>') {
         return Some((at + 1, Sign::Element));
@@ -200,6 +224,17 @@ fn separator(line: &[u8], end: usize, place: &Place) -> Option<(usize, Sign)> {
         return Some((at, Sign::Space));
     }
     (place.option && rest.first() == Some(&0)).then_some((at + 1, Sign::Space))
+}
+
+/// The sign at the start of a text: `=`, `:`, or one that ends with them, as `=>`, `:=`, `?=`, `::`.
+fn sign(text: &[u8]) -> Option<(usize, Sign)> {
+    let before = run(text, 0, |b| b":?.+".contains(&b));
+    if text.get(before) == Some(&b'=') {
+        let after = usize::from(matches!(text.get(before + 1), Some(b'=' | b'>')));
+        return Some((before + 1 + after, Sign::Equals));
+    }
+    let colons = run(text, 0, |b| b == b':');
+    (colons > 0).then_some((colons, Sign::Colon))
 }
 
 /// The length of `, "value": ` or ` value=` that separates the name of a pair from its value.
@@ -255,10 +290,12 @@ fn value(
         }
         return Some(quoted(line, from, quote, slashes));
     }
-    let limit = if strength == Strength::Weak { LOOKED_AT } else { usize::MAX };
+    let limit =
+        if strength == Strength::Weak || sign == Sign::Space { LOOKED_AT + 1 } else { usize::MAX };
     let rest = &line[start..];
     let end = if sign == Sign::Element {
-        rest.iter().position(|&b| b == b'<' || b == b'\r')?
+        let end = rest.iter().position(|&b| b == b'<' || b == b'\r');
+        end.unwrap_or(rest.len())
     } else if whole_rest(rest, place, sign, strength) {
         rest.iter().position(|&b| b == 0 || b == b'\r').unwrap_or(rest.len())
     } else {
@@ -293,12 +330,16 @@ fn quoted(line: &[u8], from: usize, quote: u8, slashes: usize) -> Value {
 
 /// Whether a bare password may have spaces in it: the only thing in a line of a configuration file.
 fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> bool {
-    let words = rest.iter().take(256).filter(|&&b| b == b' ').count();
+    let words = rest.iter().take(LONGEST_PHRASE).filter(|&&b| b == b' ').count();
+    let head = &rest[..rest.len().min(LONGEST_PHRASE)];
+    let first = head.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     place.first
         && !place.option
+        && first.len() >= 3
+        && !is_placeholder(first)
         && strength == Strength::Password
         && matches!(sign, Sign::Equals | Sign::Colon)
-        && rest.len() < 256
+        && rest.len() < LONGEST_PHRASE
         && words < 8
         && !rest.iter().any(|b| b"=:{}#".contains(b) || *b == b'"')
 }
@@ -310,9 +351,7 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
         match rest[at] {
             b'"' | b'\'' | b'&' | b'<' | 0 => true,
             b';' => !place.option,
-            b',' => {
-                !place.option && !(place.first && next.is_some_and(|b| !b.is_ascii_whitespace()))
-            }
+            b',' => !place.option && (!place.first || next.is_none_or(u8::is_ascii_whitespace)),
             b'\\' => next.is_none_or(|b| b"nrt\"'\\u".contains(b)),
             byte => byte.is_ascii_whitespace(),
         }
@@ -324,5 +363,7 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
 
 /// Whether the second of two words in a line is the value of the first, as in `.netrc`.
 fn is_field(text: &[u8]) -> bool {
-    text.len() >= 5 && text.iter().any(|b| !b.is_ascii_lowercase())
+    // `kpasswd 464/tcp` is a line of `/etc/services`.
+    let is_port = text.ends_with(b"/tcp") || text.ends_with(b"/udp");
+    text.len() >= 5 && !is_port && text.iter().any(|b| !b.is_ascii_lowercase())
 }

@@ -56,6 +56,8 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["rabbitmqctl"], r"(?:add_user|change_password)~\S+~"),
     (&["plink", "pscp", "psftp", "winscp"], r"(?:plink|pscp|psftp|winscp)\b.*?~-pw~"),
     (&["net user", "net use "], r"net~user~\S+~"),
+    (&["useradd ", "usermod "], r"user(?:add|mod)\b.*?~-p~"),
+    (&["npm config", "yarn config"], r"config~set~\S*_(?:authToken|auth|password)[~=]"),
     (&["chpasswd"], r#"echo~["']?[^\s:"']+:"#),
     (&["passwd --stdin", "su -", "sudo -S", "cryptsetup"], r#"echo~(?:-[ne]+~)?["']?"#),
     (&["pass:"], r"(?:-pass(?:in|out)?|-k|-password)~?pass:"),

@@ -7,6 +7,7 @@ mod prose;
 mod text;
 mod value;
 mod vendors;
+mod words;
 
 use collect_core::redact::{Rule, RuleError};
 

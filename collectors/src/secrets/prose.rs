@@ -62,6 +62,10 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         let value = unwrapped(text, start..end);
         let inner = &text[value.clone()];
         let lower = String::from_utf8_lossy(inner).to_ascii_lowercase();
+        if lower == "for" {
+            next = past_owner(text, end)?;
+            continue;
+        }
         if BETWEEN.contains(&lower.as_str()) {
             next = value.end;
             if value.end < end && text[value.end] != b':' {
@@ -72,6 +76,18 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         return is_password_like(inner).then(|| value.into());
     }
     None
+}
+
+/// Where the sign is in `for root@localhost: …` and `for backup = …`.
+fn past_owner(text: &[u8], from: usize) -> Option<usize> {
+    let gap = text[from..].iter().take_while(|&&b| b == b' ').count();
+    let start = from + gap;
+    let len = text[start..].iter().position(|&b| b == b' ')?;
+    let sign = &text[start + len..];
+    if text[start..start + len].ends_with(b":") {
+        return Some(start + len);
+    }
+    (sign.starts_with(b" = ") || sign.starts_with(b" : ")).then_some(start + len)
 }
 
 /// A word without the quotes and the full stop around it.

@@ -4,7 +4,7 @@ use super::value::{is_placeholder, is_random};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
 
-/// Private keys in PEM (RFC 7468), OpenSSH, PGP (RFC 9580), SSH2 (RFC 4716) and PuTTY form.
+/// Private keys in PEM (RFC 7468), OpenSSH, PGP (RFC 9580), SSH2 (RFC 4716) and `PuTTY` form.
 pub(super) fn private_keys() -> Result<Vec<Rule>, RuleError> {
     const SPACE: &str = r"(?: |%20|\+|\\u0020|\\\x20)";
     let words = format!("(?:[A-Z0-9]+{SPACE})*");
@@ -35,10 +35,8 @@ pub(super) fn private_keys() -> Result<Vec<Rule>, RuleError> {
 fn is_encoded_key(value: &[u8]) -> bool {
     // `PRIVATE KEY` in base64, in its three alignments.
     const NAMES: [&[u8]; 3] = [b"UFJJVkFURSBLRV", b"BSSVZBVEUgS0VZ", b"QUklWQVRFIEtFW"];
-    const TAIL: [&[u8]; 3] = [b"JVkFURSBLRV", b"SSVZBVEUgS0", b"UklWQVRFIEtF"];
     let head = &value[..value.len().min(120)];
-    let holds = |name: &&[u8]| head.windows(name.len()).any(|part| part == *name);
-    NAMES.iter().any(|name| holds(&name)) || TAIL.iter().any(|name| holds(&name))
+    NAMES.iter().any(|name| head.windows(name.len()).any(|part| part == *name))
 }
 
 const PATTERNS: &[(&str, &[&str], &str)] = &[
@@ -50,10 +48,10 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "authorization",
         &["authorization", "x-auth", "www-auth"],
-        r#"(?i)(?:authorization|x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
+        r#"(?i)(?:authorization|x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
     ),
-    ("authorization", &["bearer "], r#"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"#),
-    ("authorization", &["basic "], r#"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"#),
+    ("authorization", &["bearer "], r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"),
+    ("authorization", &["basic "], r"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"),
     (
         "cookie",
         &["cookie:", "cookie\":", "cookie\\\":", "cookie ="],
@@ -70,7 +68,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
             "password \"",
             "password for",
         ],
-        r#"(?i)(?:identified\s+(?:by|with\s+\S+\s+(?:by|as))(?:\s+password)?|\bpassword(?:\s+for\s+\S+\s*=\s*(?:password)?)?)\s*\(?\s*'(?<secret>[^'\x00]+)"#,
+        r"(?i)(?:identified\s+(?:by|with\s+\S+\s+(?:by|as))(?:\s+password)?|\bpassword(?:\s+for\s+\S+\s*=\s*(?:password)?)?)\s*\(?\s*'(?<secret>[^'\x00]+)",
     ),
     ("sql-password", &["identified by"], r#"(?i)identified\s+by\s+"?(?<secret>[^\s'";]+)"#),
     (
@@ -96,6 +94,36 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &[":5432:", ":5433:", ":6432:", ":*:"],
         r"^[^:\s]+:(?:[0-9]{1,5}|\*):[^:\s]+:[^:\s]+:(?<secret>[^\s:][^\s]*)\s*$",
     ),
+    (
+        "authorization",
+        &["auth plain", "auth login", "auth xoauth2", "auth cram-md5"],
+        r"(?i)\bauth\s+(?:plain|login|xoauth2|cram-md5)\s+(?<secret>[A-Za-z0-9+/]{6,}={0,2})",
+    ),
+    (
+        "network-password",
+        &["password 0 ", "password 5 ", "password 7 ", "secret 0 ", "key 7 ", "-server key "],
+        r"(?i)(?:\b(?:password|secret|key)\s+[0-9]|(?:tacacs|radius)-server\s+key)\s+(?<secret>\S{4,})",
+    ),
+    (
+        "snmp-community",
+        &["rocommunity", "rwcommunity", "com2sec"],
+        r"^\s*(?:r[ow]community6?\s+|com2sec6?\s+(?:-Cn\s+\S+\s+)?\S+\s+\S+\s+)(?<secret>\S+)",
+    ),
+    (
+        "snmp-user",
+        &["createUser "],
+        r"createUser\s+(?:-e\s+\S+\s+)?\S+\s+(?:MD5|SHA[0-9-]*)\s+(?<secret>.+?)\s*$",
+    ),
+    (
+        "unseal-key",
+        &["unseal key"],
+        r"(?i)unseal key(?: [0-9]+)?:\s*(?<secret>[A-Za-z0-9+/=]{20,})",
+    ),
+    (
+        "grub-hash",
+        &["grub.pbkdf2."],
+        r"grub\.pbkdf2\.sha[0-9]+\.[0-9]+\.(?<secret>[0-9A-Fa-f.]{40,})",
+    ),
     ("netrc", &["login "], r"\blogin\s+\S+\s+password\s+(?<secret>\S+)"),
     ("otpauth", &["otpauth://"], r"otpauth://[^\s?]*\?(?:[^\s]*&)?secret=(?<secret>[A-Za-z2-7]+)"),
 ];
@@ -116,7 +144,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 /// Whether the text is base64 of `user:password`, which has a digit or capital where words of a
 /// sentence have none.
 fn is_basic(value: &[u8]) -> bool {
-    value.len() % 4 == 0
+    value.len().is_multiple_of(4)
         && value[1..].iter().any(u8::is_ascii_uppercase)
         && (value.ends_with(b"=") || value.iter().any(u8::is_ascii_digit) || value.len() >= 16)
 }

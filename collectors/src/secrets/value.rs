@@ -138,11 +138,19 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || first == b'<' && last == b'>'
         || first == b'{' && trimmed.len() == 1
         || first == b'[' && trimmed.len() <= 2
-        || first == b'(' && last == b')'
+        || first == b'('
+        || first == b'$' && is_relative(&trimmed[1..])
+        || lower.windows(7).any(|part| part == b"example")
         // Masks: `****`, `xxxx`, `....`, `--`.
         || b"*xX.-#_?".contains(&first) && trimmed.iter().filter(|&&b| b != first).count() == 0
         || trimmed.iter().all(|b| !b.is_ascii_alphanumeric()) && trimmed.len() < 6
         || trimmed.windows(3).any(|part| part == b"***")
+}
+
+/// Whether a name of a variable is followed by more of a path, as in `dir/keys` and `section::key`.
+fn is_relative(text: &[u8]) -> bool {
+    let name = text.iter().take_while(|b| b.is_ascii_lowercase()).count();
+    name > 0 && (text[name..].starts_with(b"/") || text[name..].starts_with(b"::"))
 }
 
 /// Whether the value is the name of a file or a URL.
@@ -168,7 +176,7 @@ fn is_path(value: &[u8]) -> bool {
 
 /// Whether bare text is code that gets a value, such as `config.password` or `read_token()`.
 fn is_expression(value: &[u8]) -> bool {
-    let opens = value.iter().position(|&b| b == b'(');
+    let opens = value.iter().position(|&b| b == b'(' || b == b'{');
     let name = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
     };
@@ -213,6 +221,8 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
         && pieces >= least.min(12)
         && changes >= 3
         && !is_path(value)
+        // Addresses and counters.
+        && !value.starts_with(b"0x")
 }
 
 /// Whether a word in a sentence looks like a password rather than like a word of the sentence.

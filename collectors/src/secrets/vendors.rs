@@ -207,5 +207,5 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 /// Not a word that only begins like a token, such as `sk-something-or-other`.
 fn is_token(value: &[u8]) -> bool {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    digits >= 2 || value.len() >= 40 || is_random(value, 20)
+    digits >= 2 || value.len() >= 30 || is_random(value, 20)
 }

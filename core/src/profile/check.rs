@@ -52,6 +52,7 @@ pub(super) struct Parts {
     limits: Limits,
     steps: Vec<Arc<Step>>,
     redaction: Redaction,
+    redactors: Vec<String>,
     recipients: Vec<String>,
     compression: Compression,
     sinks: Vec<ConfiguredSink>,
@@ -68,6 +69,7 @@ impl Parts {
             limits: self.limits,
             steps: self.steps,
             redaction: self.redaction,
+            redactors: self.redactors,
             recipients: self.recipients,
             compression: self.compression,
             sinks: self.sinks,
@@ -99,7 +101,7 @@ impl Checker<'_> {
         let archive: Option<Archive> = self.table("archive", &mut root);
         let recipients = self.recipients(&mut root);
         let steps = self.steps(root.remove("collect"));
-        let redactors = self.redactors(root.remove("redact"));
+        let (rules, redactors) = self.redactors(root.remove("redact"));
         let deliver = root.get_key_value("deliver").map(|(key, _)| key.span());
         let (sinks, secrets) = self.sinks(root.remove("deliver"));
         self.unknown_tables(&root);
@@ -116,13 +118,14 @@ impl Checker<'_> {
                     ),
             );
         }
-        let redaction = self.redaction(redactors, secrets);
+        let redaction = self.redaction(rules, secrets);
         Some(Parts {
             product: product?,
             report: report?,
             limits: limits?,
             steps,
             redaction: redaction?,
+            redactors,
             recipients: recipients?,
             compression: archive?.compression,
             sinks,

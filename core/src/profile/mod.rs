@@ -53,6 +53,8 @@ pub struct Profile {
     pub steps: Vec<Arc<Step>>,
     /// What is removed: the rules of `[redact.*]` and every secret of the profile, compiled.
     pub redaction: Redaction,
+    /// The ids of the redactors that are switched on, in the order of the profile.
+    pub redactors: Vec<String>,
     /// For whom the bundle is encrypted, as written: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`.
     pub recipients: Vec<String>,
     /// How the archive is compressed.

@@ -101,22 +101,28 @@ impl Checker<'_> {
         steps
     }
 
-    /// The rules of the redactors that are switched on.
-    pub(super) fn redactors(&mut self, section: Option<Spanned<DeValue<'_>>>) -> Vec<Rule> {
+    /// The rules of the redactors that are switched on, and the ids of those.
+    pub(super) fn redactors(
+        &mut self,
+        section: Option<Spanned<DeValue<'_>>>,
+    ) -> (Vec<Rule>, Vec<String>) {
         let kind = Kind::new("redact", "redactor", &self.plugins.redactors, Vec::new());
         let section = if kind.names().any(|name| name == ALWAYS) {
             Some(with_always(section))
         } else {
             section
         };
-        let mut rules = Vec::new();
+        let (mut rules, mut ids) = (Vec::new(), Vec::new());
         for redactor in self.configured(&kind, section) {
             let wrong = redactor.built.value.check();
             // What is wrong with a rule, this has said already, and better.
             let usable = wrong.is_empty() && !redactor.built.doubtful;
             self.invalid(&redactor, wrong);
             match redactor.built.value.rules(&redactor.id) {
-                Ok(more) if redactor.enabled => rules.extend(more),
+                Ok(more) if redactor.enabled => {
+                    rules.extend(more);
+                    ids.push(redactor.id);
+                }
                 Err(error) if usable => {
                     let message = error.to_string();
                     let span = redactor.options.span_of_any(&message);
@@ -125,7 +131,7 @@ impl Checker<'_> {
                 _ => {}
             }
         }
-        rules
+        (rules, ids)
     }
 
     /// The sinks that are switched on, and the secrets of all, also of those that are not: they

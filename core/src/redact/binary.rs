@@ -49,9 +49,7 @@ mod tests {
         assert!(looks_binary(b"\x7fELF\x02\x01\x01\0\0\0"));
         assert!(looks_binary(b"\xff\xfea\0b\0c\0"));
         assert!(looks_binary(b"p\0a\0s\0s\0w\0o\0r\0d\0"));
-        assert!(looks_binary(
-            b"name.txt\x00\x00\x00\x00\x00\x00\x00\x00\x00\x000000644\x000001750\x00"
-        ));
+        assert!(looks_binary(b"name\x00\x00\x00\x00\x00\x00\x00\x00rw-r--r--\x00root\x00"));
         assert!(looks_binary(b"\0\0\0\0"));
     }
 }

@@ -18,18 +18,22 @@ pub(super) enum Kind {
     /// An expression, run once over a line that holds an anchor.
     Pattern(Pattern),
     /// A function, run at every anchor.
-    Finder(Box<dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync>),
+    Finder(Box<Find>),
     /// The anchors themselves are what is looked for, in exactly this case.
     Literal,
     /// A block of lines between two markers.
     Block(Block),
 }
 
+type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
+
+type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
+
 pub(super) struct Pattern {
     pub(super) regex: Regex,
     pub(super) group: usize,
     pub(super) bare: Option<usize>,
-    pub(super) valid: Option<Box<dyn Fn(&[u8]) -> bool + Send + Sync>>,
+    pub(super) valid: Option<Box<Valid>>,
 }
 
 /// What a finder found: a value within the line.

@@ -127,6 +127,7 @@ impl Trial {
             limits: self.limits,
             steps: steps.collect(),
             redaction: Redaction::compile(self.rules).expect("the rules are right"),
+            redactors: Vec::new(),
             recipients: Vec::new(),
             compression: self.compression,
             sinks: Vec::new(),

@@ -7,7 +7,6 @@ use crate::{
     text::{self, Style, fitting, one_line, shell},
 };
 use collect_core::bundle::{Note, NoteKind, StepRecord};
-use jiff::tz::TimeZone;
 use std::fmt::Write;
 
 /// How wide text is where no terminal says so.
@@ -31,27 +30,27 @@ pub(super) fn width() -> usize {
 
 /// What will be gathered and sent.
 pub(crate) fn outline(outline: &Outline, style: Style, width: usize) -> String {
-    let mut text = format!("{}\n\n", style.bold("What will be sent"));
-    let ids = outline.steps.iter().map(|step| step.id.len()).max().unwrap_or(0).min(ID_WIDTH);
-    let details: Vec<_> = outline.steps.iter().map(|step| detail(step, &outline.zone)).collect();
-    for (step, detail) in outline.steps.iter().zip(&details) {
-        let id = format!("{:<ids$}", step.id);
-        if let Some(left_out) = left_out(step) {
-            let left_out = fitting(&left_out, width.saturating_sub(ids + 4)).into_owned();
-            _ = writeln!(text, "  {}", style.dim(&format!("{id}  {left_out}")));
-            continue;
-        }
-        let room = width.saturating_sub(ids + 6 + detail.chars().count());
-        let what = one_line(&step.what);
-        let what = fitting(what.trim_end_matches('.'), room);
-        let gap =
-            if detail.is_empty() { String::new() } else { format!("  {}", style.dim(detail)) };
-        _ = writeln!(text, "  {id}  {what}{gap}");
+    let title = if outline.sends { "What will be sent" } else { "What will be gathered" };
+    let mut text = format!("{}\n\n", style.bold(title));
+    let columns = Columns::of(outline, width);
+    for step in &outline.steps {
+        let id = format!("{:<ids$}", step.id, ids = columns.ids);
+        let line = match left_out(step) {
+            Some(reason) => {
+                let reason = fitting(&reason, width.saturating_sub(columns.ids + 4)).into_owned();
+                style.dim(&format!("{id}  {reason}"))
+            }
+            None => format!("{id}  {}", columns.line(step, outline, style)),
+        };
+        _ = writeln!(text, "  {}", line.trim_end());
     }
     text.push('\n');
     let line = |name: &str, value: &str| {
         format!("  {}  {}\n", style.bold(&format!("{name:<9}")), one_line(value))
     };
+    if let Some(window) = columns.shared.as_deref().filter(|window| !window.is_empty()) {
+        text += &line("time", window);
+    }
     text += &line("report", "what you typed");
     for destination in &outline.destinations {
         text += &line("goes to", destination);
@@ -59,25 +58,64 @@ pub(crate) fn outline(outline: &Outline, style: Style, width: usize) -> String {
     for recipient in &outline.recipients {
         text += &line("readable", &format!("by {recipient}"));
     }
-    text +=
-        &line("removed", "secrets, as the profile's rules find them, before anything is written");
+    let removed = match outline.redactors.as_slice() {
+        [] => "nothing: the profile has no rules".to_owned(),
+        rules => format!("what these rules find: {}", rules.join(", ")),
+    };
+    text += &line("removed", &removed);
     text.push('\n');
     text
+}
+
+/// How wide the columns of the plan are.
+struct Columns {
+    ids: usize,
+    what: usize,
+    sizes: usize,
+    /// The time that is the same for every step, and so needs no column.
+    shared: Option<String>,
+}
+
+impl Columns {
+    fn of(outline: &Outline, width: usize) -> Self {
+        let longest = |texts: &mut dyn Iterator<Item = String>| {
+            texts.map(|text| text.chars().count()).max().unwrap_or(0)
+        };
+        let active = || outline.steps.iter().filter(|step| left_out(step).is_none());
+        let ids = longest(&mut outline.steps.iter().map(|step| step.id.clone())).min(ID_WIDTH);
+        let sizes = longest(&mut active().map(size));
+        let mut windows: Vec<String> = active().map(|step| step.window(&outline.zone)).collect();
+        windows.dedup();
+        let shared = if windows.len() == 1 { windows.pop() } else { None };
+        let windows = longest(&mut windows.into_iter());
+        let room = width.saturating_sub(ids + sizes + windows + 8);
+        let what = longest(&mut active().map(words)).min(room);
+        Self { ids, what, sizes, shared }
+    }
+
+    fn line(&self, step: &OutlineStep, outline: &Outline, style: Style) -> String {
+        let words = words(step);
+        let what = fitting(&words, self.what);
+        let window = if self.shared.is_some() { String::new() } else { step.window(&outline.zone) };
+        let details = format!("{:>width$}  {window}", size(step), width = self.sizes);
+        let details = style.dim(details.trim_end());
+        format!("{what:<width$}  {details}", width = self.what)
+    }
+}
+
+/// What a step gathers, in words.
+fn words(step: &OutlineStep) -> String {
+    one_line(step.what.trim_end_matches('.'))
+}
+
+/// About how much a step reads, if that is known.
+fn size(step: &OutlineStep) -> String {
+    step.bytes.map(text::size).unwrap_or_default()
 }
 
 fn left_out(step: &OutlineStep) -> Option<String> {
     let reason = step.absent.as_ref().map(|reason| format!("not here: {}", one_line(reason)));
     if step.skipped { Some("left out".to_owned()) } else { reason }
-}
-
-/// Size and time of a step, in words.
-fn detail(step: &OutlineStep, zone: &TimeZone) -> String {
-    if left_out(step).is_some() {
-        return String::new();
-    }
-    let size = step.bytes.map(|bytes| format!("about {}", text::size(bytes)));
-    let window = Some(step.window(zone)).filter(|window| !window.is_empty());
-    size.into_iter().chain(window).collect::<Vec<_>>().join(", ")
 }
 
 /// What is missing, and why; nothing if nothing is.
@@ -86,7 +124,8 @@ pub(super) fn gaps(steps: &[StepRecord], style: Style, all: bool, width: usize) 
     let ids = steps.iter().map(|step| step.id.len()).max().unwrap_or(0).min(ID_WIDTH);
     for step in steps {
         let complete = step.status.is_complete();
-        if complete && !(all && !step.notes.is_empty()) {
+        let silent = !all || step.notes.is_empty();
+        if complete && silent {
             continue;
         }
         if text.is_empty() {
@@ -132,11 +171,12 @@ fn said(note: &Note) -> String {
 /// How the run ended, and how to go on.
 pub(super) fn ending(ending: &Ending, style: Style) -> String {
     let partial = if ending.complete { "" } else { ", without what is named above" };
+    let done = style.good("Submission complete");
     let title = match ending.exit {
         Exit::Stopped => style.careful("Stopped"),
         Exit::NotDelivered => style.bad("Not delivered"),
-        _ if ending.locations.is_empty() => format!("{}{partial}", style.good("Report complete")),
-        _ => format!("{}{partial}", style.good("Submission complete")),
+        _ if ending.locations.is_empty() => format!("{done}{partial}, kept on this host"),
+        _ => format!("{done}{partial}"),
     };
     let mut text = format!("\n{title}\n\n");
     let mut line = |name: &str, value: &str| {
@@ -182,15 +222,15 @@ mod tests {
             outline(&crate::outline::example(), PLAIN, 80),
             "What will be sent
 
-  product-logs     Takes files whole, or…  about 1.2 MB, since 2026-11-22 10:42
-  os               The operating system: distribution, host name, uptime, load…
+  product-logs     Takes files whole, or their…   1.2 MB  since 2026-11-22 10:42
+  os               The operating system…
   product-journal  not here: there is no `/etc/komand`
   network          left out
 
   report     what you typed
   goes to    s3 bucket \"komand-bug-reports\"
   readable   by age1ar7d…jea6e7
-  removed    secrets, as the profile's rules find them, before anything is written
+  removed    what these rules find: secrets, session
 
 "
         );
@@ -209,7 +249,7 @@ mod tests {
             duration_ms: 1,
             entries: 1,
             bytes: 1,
-            redactions: Default::default(),
+            redactions: std::collections::BTreeMap::default(),
             notes: notes.collect(),
         }
     }
