@@ -47,7 +47,6 @@ fn talk(terminal: &Terminal) {
     }
     terminal.key("C-d");
     terminal.wait_for_text("What were you doing?");
-    terminal.wait_for_prompt(">");
     terminal.line(ANSWER);
     terminal.wait_for_prompt("send this?");
 }
