@@ -25,7 +25,7 @@ fn profile(collect: &Collect, key: &KeyPair, server: &Seaweed) {
              questions = [{{ id = \"steps\", ask = \"What were you doing?\" }}]\n\
              [collect.product-logs]\nuse = \"files\"\npaths = [\"{}\"]\n\
              [collect.os]\nuse = \"os\"\n\
-             [collect.kernel]\nuse = \"command\"\nargv = [\"uname\", \"-a\"]\n\
+             [collect.uname]\nuse = \"command\"\nargv = [\"uname\", \"-a\"]\n\
              [encrypt]\nrecipients = [\"{}\"]\n{}",
             log.display(),
             key.recipient,
