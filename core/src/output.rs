@@ -24,9 +24,9 @@ use std::{
 
 /// How much of an entry is redacted and compressed at a time: a segment of the bundle.
 ///
-/// Larger segments compress no better at the preset in use, whose window is 256 KiB, and cost
-/// memory for each that is on its way.
-pub(crate) const BLOCK: usize = 2 << 20;
+/// Three times the window of the compression in use, as xz itself cuts: larger blocks gain little, and
+/// cost memory for each that is on its way.
+pub(crate) const BLOCK: usize = 3 << 20;
 
 /// What [`Output::read`] takes at most.
 const READ_MAX: u64 = 16 << 20;

@@ -112,7 +112,7 @@ impl<'r> Coordinator<'r> {
             permits: Permits::new(capacity),
             // Entries that wait to be packed together must not use up what others need to go on.
             batch_max: (capacity / (2 * SLOTS as u64 + 2)).min(BLOCK as u64),
-            spool: Spool::new(size, memory / 2, &resources.spill),
+            spool: Spool::new(size, memory / 8 * 3, &resources.spill),
             stop: Arc::clone(&resources.stop),
             halt: Arc::default(),
             halted: None,
