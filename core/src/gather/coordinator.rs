@@ -339,6 +339,9 @@ impl<'r> Coordinator<'r> {
                 }
             };
             let packed = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PackError::Lost));
+            if packed.is_err() {
+                digests.end_before(number);
+            }
             _ = messages.send(Message { step, event: StepEvent::PackedPart(item, number, packed) });
         });
     }
