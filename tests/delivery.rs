@@ -89,7 +89,28 @@ fn a_wrong_token_keeps_the_bundle_until_the_token_is_right() {
 }
 
 #[test]
-fn a_second_upload_of_the_same_key_is_refused() {
+fn a_second_upload_of_the_same_bundle_is_refused() {
+    needs!("age-keygen", "weed", "openssl", "curl");
+    let (collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
+    let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), UPLOAD_TOKEN);
+    let mut arguments = Collect::delivering(&profile);
+    arguments.extend(["--output".into(), collect.out().into()]);
+    collect.run(arguments).expect(0);
+    let delivered = server.object(&server.keys()[0]);
+
+    let copy = collect.bundle();
+    let mut again = fs::read(&copy).unwrap();
+    assert!(again == delivered, "the copy is what was delivered");
+    again.extend_from_slice(b"changed");
+    fs::write(&copy, again).unwrap();
+    let (copy, profile) = (copy.to_str().unwrap(), profile.to_str().unwrap());
+    let ended = collect.run(["send", copy, "--profile", profile]).expect(5);
+    assert!(ended.stderr.contains("already"), "{}", ended.stderr);
+    assert!(server.object(&server.keys()[0]) == delivered, "it is as it was");
+}
+
+#[test]
+fn a_key_that_somebody_else_has_taken_is_not_taken_for_delivered() {
     needs!("age-keygen", "weed", "openssl", "curl");
     let (collect, key, server) = (Collect::new(), KeyPair::new(), Seaweed::start());
     let profile = profile_for(&collect, &key, &server.sink(TOKEN_FILE), "made-up-wrong");

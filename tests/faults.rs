@@ -145,33 +145,67 @@ fn what_is_not_there_is_absent_and_no_fault() {
     }
 }
 
-#[test]
-fn a_full_disk_leaves_a_smaller_bundle_or_one_message_and_no_debris() {
-    needs!("age-keygen", "unshare", "mount");
-    let (mut collect, key) = (Collect::new(), KeyPair::new());
-    let log = collect.write("shop.log", filler(24 << 20));
-    let body = format!("[collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n", log.display());
-    let profile = collect.write("shop.toml", profile(&key.recipient, &body));
+/// Makes the output folder a file system of its own, of so many megabytes, in which nothing else
+/// is. What is in it at the end is listed in the file `listing`; without that, none can be mounted.
+fn with_a_small_disk(collect: &mut Collect, megabytes: u32) {
     let (out, listing) = (collect.out(), collect.path("listing"));
     collect.through(&format!(
         "exec unshare --user --map-root-user --mount sh -c '\n\
-         mount -t tmpfs -o size=1m tmpfs {out} || exit 99\n\
+         mount -t tmpfs -o size={megabytes}m tmpfs {out} || exit 99\n\
          PROGRAM \"$@\"; code=$?; ls -A {out} > {listing}; exit $code' sh \"$@\"",
         out = out.display(),
         listing = listing.display()
     ));
+}
+
+#[test]
+fn a_disk_with_too_little_room_is_said_before_anything_runs() {
+    needs!("age-keygen", "unshare", "mount");
+    let (mut collect, key) = (Collect::new(), KeyPair::new());
+    let touched = collect.path("touched");
+    let body = format!(
+        "[collect.run]\nuse = \"command\"\nargv = [\"touch\", \"{}\"]\n",
+        touched.display()
+    );
+    let profile = collect.write("shop.toml", profile(&key.recipient, &body));
+    with_a_small_disk(&mut collect, 1);
     let ended = collect.gather(&profile);
-    let Ok(left) = fs::read_to_string(&listing) else {
+    let Ok(left) = fs::read_to_string(collect.path("listing")) else {
         skip(&format!("no file system can be mounted here: {}", ended.stderr));
         return;
     };
-    let left: Vec<_> = left.lines().collect();
-    assert!(ended.stderr.contains("space"), "{}", ended.stderr);
+    let ended = ended.expect(4);
+    assert!(ended.stderr.contains("too little"), "{}", ended.stderr);
+    assert_eq!(left, "");
+    assert!(!touched.exists(), "nothing ran");
+}
+
+#[test]
+fn a_disk_that_fills_up_leaves_a_smaller_bundle_or_one_message_and_no_debris() {
+    needs!("age-keygen", "unshare", "mount");
+    let (mut collect, key) = (Collect::new(), KeyPair::new());
+    let log = collect.write("shop.log", filler(24 << 20));
+    let body = format!(
+        "[collect.ballast]\nuse = \"command\"\n\
+         argv = [\"sh\", \"-c\", \"head -c 19000000 /dev/zero > {}/ballast\"]\n\
+         [collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n",
+        collect.out().display(),
+        log.display()
+    );
+    let profile = collect.write("shop.toml", profile(&key.recipient, &body));
+    with_a_small_disk(&mut collect, 20);
+    let ended = collect.gather(&profile);
+    let Ok(left) = fs::read_to_string(collect.path("listing")) else {
+        skip(&format!("no file system can be mounted here: {}", ended.stderr));
+        return;
+    };
+    let left: Vec<_> = left.lines().filter(|file| *file != "ballast").collect();
     match ended.code {
         Some(3) => assert!(left.len() == 1 && left[0].ends_with(".tar.xz.age"), "{left:?}"),
-        Some(0 | 70 | 101) | None => panic!("{:?}: {}", ended.code, ended.stderr),
-        Some(_) => assert!(left.is_empty(), "{left:?}"),
+        Some(6) => assert!(left.is_empty(), "{left:?}"),
+        _ => panic!("{:?}: {}", ended.code, ended.printed()),
     }
+    assert!(ended.stderr.contains("no space left"), "{}", ended.stderr);
 }
 
 #[test]

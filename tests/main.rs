@@ -20,6 +20,8 @@ mod private_collector;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod signals;

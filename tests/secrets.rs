@@ -171,7 +171,7 @@ fn planted_secrets_are_not_in_the_bundle_nor_in_any_file_that_is_left_nor_on_the
     let search = Search::of(&scene.secrets);
     let terminal = Terminal::open(&scene.collect);
     let out = scene.collect.out();
-    terminal.line(&format!(
+    terminal.command(&format!(
         "collect -v --profile {} --output {} --no-send {} > said-on-stdout",
         scene.profile.display(),
         out.display(),

@@ -46,8 +46,8 @@ pub fn deliver(
                 reporter.event(&Event::Delivered { sink: id.to_owned(), location });
                 claim.confirmed(id, receipt)?;
             }
-            Err((reason, help)) => {
-                claim.not_taken(id, &reason)?;
+            Err(Failure { reason, help, answered }) => {
+                claim.not_taken(id, &reason, state.unheard || !answered)?;
                 reporter.event(&Event::NotDelivered { sink: id.to_owned(), reason, help });
             }
         }
@@ -57,6 +57,20 @@ pub fn deliver(
     Ok(Delivery { complete: claim.close()?, locations })
 }
 
+/// Why a sink has not confirmed.
+struct Failure {
+    reason: String,
+    help: Option<String>,
+    /// Whether the sink said so itself; without an answer, the bundle may have arrived.
+    answered: bool,
+}
+
+impl Failure {
+    fn unheard(reason: String, help: Option<String>) -> Self {
+        Self { reason, help, answered: false }
+    }
+}
+
 fn deliver_to(
     claim: &Claim,
     state: &SinkState,
@@ -64,36 +78,36 @@ fn deliver_to(
     env: Env<'_>,
     stop: &AtomicBool,
     reporter: &dyn Reporter,
-) -> Result<Receipt, (String, Option<String>)> {
-    let (id, tried_before) = (state.id.as_str(), state.tries > 0);
-    let ConfiguredSink { sink, .. } =
-        profile.sinks.iter().find(|sink| sink.id == id).ok_or_else(|| {
-            (format!("the profile `{}` no longer has this sink", profile.name), None)
-        })?;
+) -> Result<Receipt, Failure> {
+    let id = state.id.as_str();
+    let Some(ConfiguredSink { sink, plugin, .. }) = profile.sinks.iter().find(|sink| sink.id == id)
+    else {
+        let reason = format!("the profile `{}` no longer has this sink", profile.name);
+        return Err(Failure { reason, help: None, answered: true });
+    };
     let destination = sink.destination();
     reporter.event(&Event::Delivering { sink: id.to_owned(), destination });
     let watch = Told { sink: id, stop, reporter };
-    let context = DeliveryContext { watch: &watch, tried_before, base: &profile.base, env };
+    let context =
+        DeliveryContext { watch: &watch, tried_before: state.unheard, base: &profile.base, env };
     let delivered = catch_unwind(AssertUnwindSafe(|| sink.deliver(claim.sealed(), &context)));
     match delivered {
         Ok(Ok(receipt)) => Ok(receipt),
-        Ok(Err(
-            DeliveryError::Unreachable { reason, help } | DeliveryError::Refused { reason, help },
-        )) => Err((reason, help)),
+        Ok(Err(DeliveryError::Refused { reason, help })) => {
+            Err(Failure { reason, help, answered: true })
+        }
+        Ok(Err(DeliveryError::Unreachable { reason, help })) => Err(Failure::unheard(reason, help)),
         Ok(Err(error @ DeliveryError::Read(_))) => {
             let source = std::error::Error::source(&error).map(ToString::to_string);
-            Err((format!("{error}: {}", source.unwrap_or_default()), None))
+            let reason = format!("{error}: {}", source.unwrap_or_default());
+            Err(Failure::unheard(reason, None))
         }
-        Ok(Err(error)) => Err((error.to_string(), None)),
-        Err(_) => Err((
-            format!("a defect in the sink `{}`: it panicked", claim_plugin(profile, id)),
-            None,
-        )),
+        Ok(Err(error)) => Err(Failure::unheard(error.to_string(), None)),
+        Err(_) => {
+            let reason = format!("a defect in the sink `{plugin}`: it panicked");
+            Err(Failure::unheard(reason, None))
+        }
     }
-}
-
-fn claim_plugin<'p>(profile: &'p Profile, id: &str) -> &'p str {
-    profile.sinks.iter().find(|sink| sink.id == id).map_or("", |sink| sink.plugin)
 }
 
 /// Turns what a sink tells into events.

@@ -94,8 +94,7 @@ pub trait Sink: Send + Sync {
 pub struct DeliveryContext<'a> {
     /// Told how far the delivery is, and asked whether to stop.
     pub watch: &'a dyn Watch,
-    /// Whether an earlier run tried this sink with this bundle, and may have been ended before it
-    /// heard the answer.
+    /// Whether an earlier try of this bundle ended without an answer: it may have arrived.
     pub tried_before: bool,
     /// The folder of the profile: relative paths of a sink are meant from there.
     pub base: &'a Path,

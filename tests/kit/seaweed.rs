@@ -26,7 +26,7 @@ pub(crate) const ADMINISTRATOR: [(&str, &str); 2] =
 /// The region that requests are signed for.
 const REGION: &str = "us-east-1";
 /// The bucket.
-const BUCKET: &str = "shop-bug-reports";
+const BUCKET: &str = "bug-reports";
 
 /// A running server; killed when dropped.
 pub(crate) struct Seaweed {

@@ -56,6 +56,14 @@ impl Terminal {
         terminal
     }
 
+    /// Types a command at the shell's prompt. By its return the prompt is gone.
+    #[track_caller]
+    pub(crate) fn command(&self, text: &str) {
+        self.text(text);
+        self.wait_until("what was typed", |screen| screen.ends_with(text));
+        self.key("Enter");
+    }
+
     /// Types a line and Enter.
     pub(crate) fn line(&self, text: &str) {
         self.text(text);

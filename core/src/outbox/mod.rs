@@ -216,7 +216,10 @@ impl Claim {
 
     /// Notes that a sink is tried now, so that a later run knows, whatever ends this one.
     pub fn begin(&mut self, sink: &str) -> Result<(), OutboxError> {
-        self.change(sink, |state| state.tries += 1)
+        self.change(sink, |state| {
+            state.tries += 1;
+            state.unheard = true;
+        })
     }
 
     /// Notes that a sink has confirmed the bundle.
@@ -224,12 +227,17 @@ impl Claim {
         self.change(sink, |state| {
             state.receipt = Some(receipt);
             state.error = None;
+            state.unheard = false;
         })
     }
 
-    /// Notes that a sink did not take the bundle, and why.
-    pub fn not_taken(&mut self, sink: &str, error: &str) -> Result<(), OutboxError> {
-        self.change(sink, |state| state.error = Some(error.to_owned()))
+    /// Notes that a sink did not take the bundle, and why; `unheard` says whether it may have taken
+    /// it without our hearing.
+    pub fn not_taken(&mut self, sink: &str, error: &str, unheard: bool) -> Result<(), OutboxError> {
+        self.change(sink, |state| {
+            state.error = Some(error.to_owned());
+            state.unheard = unheard;
+        })
     }
 
     fn change(

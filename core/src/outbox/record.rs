@@ -28,6 +28,9 @@ pub struct SinkState {
     /// How often it was tried.
     #[serde(default)]
     pub tries: u32,
+    /// Whether a try ended without an answer: the bundle may have arrived.
+    #[serde(default)]
+    pub unheard: bool,
     /// Its answer, once it has confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
@@ -47,6 +50,7 @@ impl Record {
         let sinks = sinks.into_iter().map(|id| SinkState {
             id: id.to_owned(),
             tries: 0,
+            unheard: false,
             receipt: None,
             error: None,
         });

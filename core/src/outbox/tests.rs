@@ -27,7 +27,7 @@ fn a_bundle_stays_until_its_last_sink_has_confirmed() {
     let (_dir, outbox) = with_bundle();
     let mut claim = outbox.claim(NAME).unwrap();
     claim.confirmed("bucket", receipt()).unwrap();
-    claim.not_taken("desk", "no answer").unwrap();
+    claim.not_taken("desk", "no answer", true).unwrap();
     assert!(!claim.close().unwrap());
 
     let waiting = outbox.waiting().unwrap();
