@@ -23,7 +23,6 @@ use collect_core::{
     sink::Sealed,
 };
 use std::{
-    fs, io,
     num::NonZero,
     path::{Path, PathBuf},
     sync::Arc,
@@ -80,7 +79,7 @@ impl Submission<'_> {
         }
         let ending = match target {
             Target::Outbox { outbox, copy } => {
-                let kept = copy.map(|dir| keep_copy(&bundle.sealed, &dir)).transpose()?;
+                let kept = copy.map(|dir| keep_copy(&bundle.sealed, &dir, &watch)).transpose()?;
                 deliver_from(&outbox, &bundle, &plan, kept, &watch, voice)?
             }
             Target::Folder(_) => written(&bundle, &plan, &identity),
@@ -221,18 +220,12 @@ fn exit_of(bundle: &Bundle) -> Exit {
 }
 
 /// Copies a sealed bundle into a folder of the user's.
-fn keep_copy(sealed: &Sealed, dir: &Path) -> Result<PathBuf, Failure> {
-    let path = dir.join(sealed.name());
-    let copy = || -> io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut copy = options.write(true).create_new(true).open(&path)?;
-        io::copy(&mut sealed.open()?, &mut copy)?;
-        copy.sync_all()
-    };
-    copy().map_err(|error| {
-        Failure::new(Exit::NotDelivered, format!("cannot write `{}`: {error}", path.display()))
+fn keep_copy(sealed: &Sealed, dir: &Path, watch: &Watch) -> Result<PathBuf, Failure> {
+    watch.remove_if_ended(vec![dir.join(format!("{}{PARTIAL}", sealed.name()))]);
+    let copied = seal::copy(sealed, dir);
+    watch.remove_if_ended(Vec::new());
+    copied.map_err(|error| {
+        Failure::new(Exit::NotDelivered, format!("the copy that you asked for failed: {error}"))
             .help(format!("the bundle is in the outbox; `collect send {}` goes on", sealed.name()))
-    })?;
-    Ok(path)
+    })
 }

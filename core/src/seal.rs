@@ -11,6 +11,7 @@ use crate::{
         object_key,
     },
     gather::{Gathered, hexadecimal},
+    private::is_ours,
     recipient::Recipient,
     redact::Counts,
     report::Report,
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 use thiserror::Error;
@@ -76,6 +77,22 @@ pub fn seal(
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let key = object_key(name).unwrap_or_else(|| format!("reports/{name}"));
     Ok(Sealed { path, len, sha256, key })
+}
+
+/// Copies a sealed bundle into another folder, whole or not at all.
+pub fn copy(sealed: &Sealed, dir: &Path) -> Result<PathBuf, SealError> {
+    let path = dir.join(sealed.name());
+    let copied = || -> io::Result<()> {
+        if path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let partial = Partial::create(&path)?;
+        io::copy(&mut sealed.open()?, &mut &partial.file)?;
+        partial.file.sync_all()?;
+        partial.finish()
+    };
+    copied().map_err(|error| write_error(&path, error))?;
+    Ok(path)
 }
 
 fn write_sealed(
@@ -168,7 +185,7 @@ impl<'p> Partial<'p> {
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             // Tells other processes that this is no debris of a process that died. One that looked
             // before the lock was there may have removed it.
-            if file.try_lock().is_ok() && file.metadata()?.nlink() > 0 {
+            if is_ours(&file)? {
                 break file;
             }
         };
