@@ -214,11 +214,12 @@ impl<'r> Coordinator<'r> {
             }
             StepEvent::PackedPart(item, number, packed) => {
                 self.packs -= 1;
-                if let Ok(part) = &packed {
-                    self.progress.bytes += part.size;
-                    self.progress.redactions += part.redactions;
-                }
+                let part = packed.as_ref().map_or((0, 0), |part| (part.size, part.redactions));
                 let stored = self.ledgers[step].store_part(item, number, packed, &mut self.spool);
+                if stored.is_ok() {
+                    self.progress.bytes += part.0;
+                    self.progress.redactions += part.1;
+                }
                 self.look_at_storage(stored);
             }
             // What a step sends after it was abandoned comes too late.

@@ -49,6 +49,8 @@ pub(crate) struct Large {
     parts: Vec<Option<SegmentId>>,
     truncated: Option<String>,
     lost: bool,
+    /// Whether it was noted that a part could not be kept.
+    noted: bool,
 }
 
 impl Ledger {
@@ -68,8 +70,9 @@ impl Ledger {
     /// Begins a large entry.
     pub(crate) fn begin(&mut self, meta: EntryMeta) {
         let digests = Arc::default();
-        let (parts, truncated, lost) = (Vec::new(), None, false);
-        self.items.push(Item::Large(Large { meta, digests, parts, truncated, lost }));
+        let (parts, truncated) = (Vec::new(), None);
+        let large = Large { meta, digests, parts, truncated, lost: false, noted: false };
+        self.items.push(Item::Large(large));
         self.open = Some(self.items.len() - 1);
     }
 
@@ -143,8 +146,10 @@ impl Ledger {
                 match spool.put_part(compressed) {
                     Ok(id) => large.parts[number] = Some(id),
                     Err(error) => {
-                        let path = large.meta.path.clone();
-                        self.note(missing(&path, "the rest of it", &error));
+                        if !std::mem::replace(&mut large.noted, true) {
+                            let path = large.meta.path.clone();
+                            self.note(missing(&path, "the rest of it", &error));
+                        }
                         return Err(error);
                     }
                 }
@@ -272,7 +277,7 @@ impl Large {
         spool: &mut Spool,
         order: &mut Vec<SegmentId>,
     ) -> io::Result<Option<EntryRecord>> {
-        let Self { meta, digests, parts, mut truncated, lost } = self;
+        let Self { meta, digests, parts, mut truncated, lost, .. } = self;
         if lost {
             return Ok(None);
         }

@@ -236,6 +236,9 @@ fn a_full_bundle_keeps_small_facts_and_cuts_large_logs() {
     assert!(!kept.is_empty() && noise.starts_with(kept));
     assert_eq!(collected.manifest().steps[0].status, Status::Truncated);
     assert_eq!(collected.manifest().stopped.as_deref(), Some(Stop::Size.word()));
+    let notes = &collected.manifest().steps[0].notes;
+    let cuts = notes.iter().filter(|note| note.source.ends_with("noise.log")).count();
+    assert_eq!(cuts, 1, "{notes:?}");
     let record = collected.record("logs:noise.log");
     assert_eq!(
         record.sha256,
