@@ -5,7 +5,7 @@
 
 use rustix::process::{Pid, Signal, getpid, kill_process_group};
 use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     iterator::Signals,
 };
 use std::{
@@ -33,7 +33,7 @@ impl Watch {
         // of commands. A handler, even one that does nothing, ends that.
         signal_hook::flag::register(SIGCHLD, Arc::default())?;
         let ignored = ignored_signals();
-        let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+        let wanted = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter();
         // `nohup` and shells that start something in the background mean what they ignore.
         let mut signals = Signals::new(wanted.filter(|signal| !is_ignored(ignored, *signal)))?;
         let watch = Self { stop: Arc::clone(&stop), unfinished: Arc::clone(&unfinished) };
