@@ -217,6 +217,16 @@ impl Ledger {
         self.phase = Phase::Over { status: Status::Abandoned, duration };
     }
 
+    /// Gives up what was still being packed.
+    pub(crate) fn lose_packing(&mut self) {
+        self.note(step_note(
+            NoteKind::TimedOut,
+            "some of it is left out: redacting or compressing it did not come to an end, most often \
+             because of an expression under `[redact]`"
+                .into(),
+        ));
+    }
+
     /// Ends a step that never began.
     pub(crate) fn leave_out(&mut self, status: Status) {
         self.phase = Phase::Over { status, duration: Duration::ZERO };

@@ -366,3 +366,25 @@ fn names_are_never_longer_than_file_systems_take() {
     let folder = paths.iter().find_map(|path| path.strip_suffix("/a")).expect("it is kept");
     assert!(!paths.contains(&folder), "a file where a folder is");
 }
+
+#[test]
+fn an_expression_that_does_not_end_does_not_hold_up_the_bundle() {
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let hold = std::sync::Mutex::new(hold);
+    let never = move |_: &[u8], _| {
+        _ = hold.lock().unwrap().recv();
+        None
+    };
+    let rule = Rule::finder("endless", ["planted"], never).unwrap();
+    let host = FakeHost::new().file("/bad", "planted\n").file("/good", "good\n");
+    let collected = Trial::none()
+        .step("bad", Files(&["/bad"]), within(AMPLE))
+        .step("good", Files(&["/good"]), within(AMPLE))
+        .rules(vec![rule])
+        .on(host);
+    drop(release);
+    assert_eq!(collected.text("good:good"), "good\n");
+    assert_eq!(collected.manifest().steps[0].entries, 0);
+    assert_eq!(collected.manifest().steps[0].status, Status::Failed);
+    assert!(!collected.manifest().complete);
+}
