@@ -195,7 +195,10 @@ impl<'p> Partial<'p> {
     fn finish(mut self) -> io::Result<()> {
         fs::rename(&self.temporary, self.path)?;
         self.finished = true;
-        sync_dir(self.path)
+        sync_dir(self.path).inspect_err(|_| {
+            // Whoever is told that there is no bundle finds none.
+            _ = fs::remove_file(self.path);
+        })
     }
 }
 
@@ -207,10 +210,17 @@ impl Drop for Partial<'_> {
     }
 }
 
-/// Makes a rename in the folder of `path` last.
+/// Makes a rename in the folder of `path` last; some shares cannot say whether it does.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+    match File::open(dir.unwrap_or(Path::new(".")))?.sync_all() {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 fn write_error(path: &Path, source: io::Error) -> SealError {

@@ -113,6 +113,7 @@ fn send_one(
 /// The outbox failed while a sealed bundle was delivered: the bundle is still there.
 pub(crate) fn not_delivered(error: OutboxError) -> Failure {
     Failure { exit: Exit::NotDelivered, ..Failure::from(error) }
+        .help("the bundle is still in the outbox; `collect send` goes on")
 }
 
 /// The bundle in the outbox that is meant; a file from elsewhere is taken in.
