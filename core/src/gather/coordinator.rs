@@ -325,7 +325,7 @@ impl<'r> Coordinator<'r> {
         if waiting + bytes > self.batch_max {
             self.pack_batch(step);
         }
-        self.ledgers[step].batch.push((whole, bytes));
+        self.ledgers[step].take(whole);
         if bytes > self.batch_max {
             self.pack_batch(step);
         }
@@ -374,7 +374,7 @@ impl<'r> Coordinator<'r> {
     }
 
     fn tell_ended(&self, step: usize) {
-        if let Phase::Over { status, duration } = self.ledgers[step].phase {
+        if let Some((status, duration)) = self.ledgers[step].ended() {
             let step = self.plan.steps[step].step.id.clone();
             self.reporter.event(&Event::StepEnded { step, status, duration });
         }

@@ -26,6 +26,9 @@ pub(crate) struct Ledger {
     /// Small entries that are not packed yet.
     pub(crate) batch: Vec<(Whole, u64)>,
     notes: Vec<Note>,
+    /// How many entries were begun, and whether any of them was cut.
+    begun: usize,
+    cut: bool,
 }
 
 /// Where a step is.
@@ -56,7 +59,25 @@ pub(crate) struct Large {
 impl Ledger {
     pub(crate) fn new() -> Self {
         let (items, batch, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { phase: Phase::Waiting, items, open: None, batch, notes }
+        Self { phase: Phase::Waiting, items, open: None, batch, notes, begun: 0, cut: false }
+    }
+
+    /// How the step ended, if it did, as far as it is known before all is packed.
+    pub(crate) fn ended(&self) -> Option<(Status, Duration)> {
+        match self.phase {
+            Phase::Over { status, duration } => {
+                Some((refine(status, &self.notes, self.begun, self.cut), duration))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a small entry, to be packed with others.
+    pub(crate) fn take(&mut self, whole: Whole) {
+        self.begun += 1;
+        self.cut |= whole.truncated.is_some();
+        let bytes = whole.permit.bytes();
+        self.batch.push((whole, bytes));
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -73,6 +94,7 @@ impl Ledger {
         let (parts, truncated) = (Vec::new(), None);
         let large = Large { meta, digests, parts, truncated, lost: false, noted: false };
         self.items.push(Item::Large(large));
+        self.begun += 1;
         self.open = Some(self.items.len() - 1);
     }
 
@@ -88,6 +110,7 @@ impl Ledger {
 
     /// Ends the open large entry.
     pub(crate) fn end_entry(&mut self, truncated: Option<String>) {
+        self.cut |= truncated.is_some();
         if let Some(large) = self.open.take().and_then(|item| self.large(item)) {
             large.truncated = truncated;
         }
@@ -261,6 +284,9 @@ impl Ledger {
             Phase::Waiting | Phase::Running { .. } => (Status::NotStarted, Duration::ZERO),
         };
         let cut = entries.iter().any(|entry| entry.truncated.is_some());
+        if !notes.iter().any(|note| note.kind == NoteKind::Truncated) {
+            notes.extend(cuts(&entries));
+        }
         let mut redactions = Counts::new();
         for entry in &entries {
             pack::add(&mut redactions, &entry.redactions);
@@ -307,6 +333,17 @@ impl Large {
         }
         Ok(Some(pack::record(meta, size, prefix.sha256(), truncated, redactions)))
     }
+}
+
+/// What was cut, where nobody has said it: the first in full, the others by their number.
+fn cuts(entries: &[EntryRecord]) -> impl Iterator<Item = Note> {
+    let mut cut =
+        entries.iter().filter_map(|entry| Some((entry.path.clone(), entry.truncated.clone()?)));
+    let first = cut.next();
+    let more = cut.count();
+    let more = (more > 0).then(|| (String::new(), format!("{more} more are cut")));
+    let kind = NoteKind::Truncated;
+    first.into_iter().chain(more).map(move |(source, text)| Note { kind, source, text })
 }
 
 /// The status that follows from what is missing, for a step that came to its end.

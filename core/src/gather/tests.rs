@@ -2,8 +2,8 @@
 
 use crate::{
     CollectError, Collector, Output,
-    bundle::Status,
-    gather::Stop,
+    bundle::{Note, NoteKind, Status},
+    gather::{Stop, ledger::Ledger, step::End},
     profile::{Binary, Compression, StepOptions},
     redact::Rule,
     report::Report,
@@ -181,6 +181,8 @@ fn a_step_takes_no_more_than_its_size_and_says_so() {
     assert_eq!(collected.bytes("/b").len(), 30);
     assert_eq!(collected.status(), Status::Truncated);
     assert!(collected.record("/b").truncated.as_deref().unwrap().contains("size limit"));
+    let note = &collected.manifest().steps[0].notes[0];
+    assert!(note.source.ends_with("/b") && note.text.contains("size limit"), "{note:?}");
 }
 
 #[test]
@@ -387,4 +389,17 @@ fn an_expression_that_does_not_end_does_not_hold_up_the_bundle() {
     assert_eq!(collected.manifest().steps[0].entries, 0);
     assert_eq!(collected.manifest().steps[0].status, Status::Failed);
     assert!(!collected.manifest().complete);
+}
+
+#[test]
+fn a_step_is_told_to_have_ended_as_the_manifest_will_say() {
+    let ended = |kind| {
+        let mut ledger = Ledger::new();
+        ledger.note(Note { kind, source: "/etc/shop".into(), text: String::new() });
+        ledger.close(&End::Done, None, Duration::ZERO);
+        ledger.ended().map(|(status, _)| status)
+    };
+    assert_eq!(ended(NoteKind::Absent), Some(Status::Absent));
+    assert_eq!(ended(NoteKind::Denied), Some(Status::Denied));
+    assert_eq!(ended(NoteKind::Info), Some(Status::Complete));
 }
