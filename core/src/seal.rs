@@ -6,7 +6,7 @@
 
 use crate::{
     bundle::{
-        EntryRecord, FORMAT_VERSION, Format, Manifest, ProfileRef,
+        EntryRecord, FORMAT_VERSION, Manifest, ProfileRef,
         frame::{self, END},
         object_key,
     },
@@ -23,6 +23,7 @@ use std::{
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use thiserror::Error;
 
@@ -117,16 +118,17 @@ pub(crate) fn write_archive(
     report: &Report,
     to: &mut dyn Write,
 ) -> io::Result<()> {
-    to.write_all(&front(gathered, report)?)?;
+    front(gathered, report, to)?;
     for index in 0..gathered.order.len() {
         gathered.spool.copy(gathered.order[index], to)?;
     }
     to.write_all(&gathered.plan.format.compress(&END)?)
 }
 
-/// The first segment: manifest and report.
-fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
-    let plan = &gathered.plan;
+/// Writes the first segments: manifest and report. Of a bundle with many entries the manifest is
+/// large, so nothing of it is held twice.
+fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Result<()> {
+    let plan = Arc::clone(&gathered.plan);
     let report = report.redacted(&plan.profile.redaction);
     let report = serde_json::to_vec_pretty(&report).map_err(io::Error::other)?;
     let report_record = EntryRecord {
@@ -138,7 +140,7 @@ fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
         truncated: None,
         redactions: Counts::new(),
     };
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format: FORMAT_VERSION,
         tool: format!("collect {}", env!("CARGO_PKG_VERSION")),
         bundle: plan.name.to_string(),
@@ -153,18 +155,24 @@ fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
         complete: gathered.is_complete(),
         stopped: gathered.stopped.map(|stop| stop.word().to_owned()),
         steps: gathered.steps.clone(),
-        entries: std::iter::once(report_record).chain(gathered.entries.iter().cloned()).collect(),
+        entries: std::mem::take(&mut gathered.entries),
     };
-    let manifest = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
-    let mut archive = Vec::new();
-    for (name, bytes) in [("manifest.json", &manifest), ("report.json", &report)] {
+    manifest.entries.insert(0, report_record);
+    let json = serde_json::to_vec_pretty(&manifest);
+    manifest.entries.remove(0);
+    gathered.entries = manifest.entries;
+    for (name, bytes) in
+        [("manifest.json", json.map_err(io::Error::other)?), ("report.json", report)]
+    {
         let path = format!("{}/{name}", plan.name);
         let size = bytes.len() as u64;
-        archive.extend(frame::header(&path, size, Some(plan.started))?);
-        archive.extend_from_slice(bytes);
-        archive.extend_from_slice(frame::padding(size));
+        let header = frame::header(&path, size, Some(plan.started))?;
+        let parts = [&header, &bytes, frame::padding(size)].into_iter();
+        for part in parts.filter(|part| !part.is_empty()) {
+            to.write_all(&plan.format.compress(part)?)?;
+        }
     }
-    Format::compress(plan.format, &archive)
+    Ok(())
 }
 
 /// A file under its temporary name; removed when dropped, unless it was finished.
