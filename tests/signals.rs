@@ -62,6 +62,12 @@ fn sigterm_gives_a_readable_partial_bundle() {
 }
 
 #[test]
+fn ctrl_backslash_gives_a_readable_partial_bundle() {
+    needs!("age", "age-keygen", "tar", "xz");
+    assert_partial_bundle_after("QUIT");
+}
+
+#[test]
 fn after_sigkill_there_is_no_plaintext_and_the_next_run_says_what_it_found() {
     needs!("age", "age-keygen", "tar", "xz");
     let (collect, key) = (Collect::new(), KeyPair::new());

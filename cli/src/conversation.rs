@@ -280,14 +280,22 @@ const DESCRIPTION_MAX: u64 = 1 << 20;
 
 fn read_description(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
+    let most = DESCRIPTION_MAX + 1;
     let read = if path == Path::new("-") {
-        io::stdin().lock().take(DESCRIPTION_MAX).read_to_end(&mut bytes)
+        io::stdin().lock().take(most).read_to_end(&mut bytes)
     } else {
-        fs::File::open(path).and_then(|file| file.take(DESCRIPTION_MAX).read_to_end(&mut bytes))
+        fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
     read.map_err(|error| {
         Failure::unusable(format!("cannot read the description in `{}`: {error}", path.display()))
     })?;
+    if bytes.len() as u64 > DESCRIPTION_MAX {
+        let (path, most) = (path.display(), text::size(DESCRIPTION_MAX));
+        return Err(Failure::unusable(format!(
+            "the description in `{path}` is longer than {most}"
+        ))
+        .help("say what happened in a few lines; logs are gathered by the profile's steps"));
+    }
     Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
@@ -347,6 +355,15 @@ mod tests {
         {
             assert!(!is_email(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_description_that_is_too_long_is_refused_not_cut() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), vec![b'x'; DESCRIPTION_MAX as usize]).unwrap();
+        assert!(read_description(file.path()).is_ok());
+        fs::write(file.path(), vec![b'x'; DESCRIPTION_MAX as usize + 1]).unwrap();
+        assert!(read_description(file.path()).unwrap_err().message.contains("longer"));
     }
 
     #[test]

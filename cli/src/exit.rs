@@ -4,7 +4,7 @@ use collect_core::{
     identity::IdentityError, outbox::OutboxError, plan::PlanError, profile::ProfileError,
 };
 use serde::Serialize;
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 /// The exit codes. Programs that start `collect` depend on them, so none ever changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,9 @@ impl From<OutboxError> for Failure {
             OutboxError::Unknown(_) => "`collect outbox` lists the bundles that wait",
             OutboxError::Busy(_) => "wait for it to end; `collect outbox` shows how it ended",
             OutboxError::NoRecord(_) => "`--profile P` says where it is to be delivered",
+            OutboxError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                "make some space there; what you typed is kept, and offered by the next run"
+            }
             _ => {
                 "collect keeps its state in $XDG_STATE_HOME/collect, which must be a folder that \
                   you can write to"

@@ -3,7 +3,8 @@
 use crate::{exit::Failure, text};
 use collect_core::host::Host;
 use rustix::process::{
-    Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit,
+    DumpableBehavior, Resource, Rlimit, getpriority_process, getrlimit, set_dumpable_behavior,
+    setpriority_process, setrlimit,
 };
 use std::path::{Path, PathBuf};
 
@@ -23,8 +24,10 @@ pub(crate) fn stand_back() {
     }
 }
 
-/// Sees to it that no core dump ever writes what is in memory to a disk.
+/// Sees to it that no core dump ever writes what is in memory to a disk. Programs that the kernel
+/// hands core dumps to do not all keep to the limit, so there is none to hand over (`core(5)`).
 pub(crate) fn forbid_core_dumps() {
+    _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let maximum = getrlimit(Resource::Core).maximum;
     _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
 }
@@ -51,4 +54,17 @@ pub(crate) fn check_room(host: &dyn Host, dir: &Path) -> Result<(), Failure> {
 /// The folder itself, or the nearest one above it that exists.
 fn existing_part(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|ancestor| ancestor.exists()).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::dumpable_behavior;
+
+    #[test]
+    fn nothing_is_left_to_dump() {
+        forbid_core_dumps();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
 }

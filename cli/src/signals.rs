@@ -5,7 +5,7 @@
 
 use rustix::process::{Pid, Signal, getpid, kill_process_group};
 use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     iterator::Signals,
 };
 use std::{
@@ -33,7 +33,7 @@ impl Watch {
         // of commands. A handler, even one that does nothing, ends that.
         signal_hook::flag::register(SIGCHLD, Arc::default())?;
         let ignored = ignored_signals();
-        let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+        let wanted = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter();
         // `nohup` and shells that start something in the background mean what they ignore.
         let mut signals = Signals::new(wanted.filter(|signal| !is_ignored(ignored, *signal)))?;
         let watch = Self { stop: Arc::clone(&stop), unfinished: Arc::clone(&unfinished) };
@@ -47,7 +47,8 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Says which files are to be removed should the program end at once.
+    /// Says which files are to be removed should the program end at once: each only if those before
+    /// it were there, so that a bundle that is whole already keeps its record.
     pub(crate) fn remove_if_ended(&self, files: Vec<PathBuf>) {
         if let Ok(mut unfinished) = self.unfinished.lock() {
             *unfinished = files;
@@ -63,11 +64,13 @@ impl Watch {
 /// Ends the program without a bundle and without debris.
 #[expect(clippy::exit, reason = "the user asked twice")]
 fn leave(unfinished: &Mutex<Vec<PathBuf>>) {
-    for file in unfinished.lock().iter().flat_map(|files| files.iter()) {
-        _ = fs::remove_file(file);
-    }
+    remove(unfinished.lock().iter().flat_map(|files| files.iter()));
     end_commands();
     std::process::exit(i32::from(crate::exit::Exit::Stopped.code()));
+}
+
+fn remove<'f>(files: impl IntoIterator<Item = &'f PathBuf>) {
+    _ = files.into_iter().try_for_each(fs::remove_file);
 }
 
 /// Kills the commands that still run: each is our child, and leads a process group of its own.
@@ -109,5 +112,17 @@ mod tests {
         let mask = 1 << (SIGHUP - 1) | 1 << (SIGINT - 1);
         assert!(is_ignored(mask, SIGHUP) && is_ignored(mask, SIGINT));
         assert!(!is_ignored(mask, SIGTERM));
+    }
+
+    #[test]
+    fn the_record_of_a_bundle_that_is_whole_already_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [partial, record] = ["a.age.partial", "a.age.json"].map(|name| dir.path().join(name));
+        fs::write(&record, "{}").unwrap();
+        remove([&partial, &record]);
+        assert!(record.exists());
+        fs::write(&partial, "half").unwrap();
+        remove([&partial, &record]);
+        assert!(!partial.exists() && !record.exists());
     }
 }

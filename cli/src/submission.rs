@@ -15,7 +15,7 @@ use collect_core::{
     gather::{Resources, gather},
     host::Host,
     identity::Identity,
-    outbox::{Outbox, Record},
+    outbox::{Outbox, OutboxError, Record},
     plan::Plan,
     recipient::Recipient,
     report::Report,
@@ -23,7 +23,6 @@ use collect_core::{
     sink::Sealed,
 };
 use std::{
-    fs, io,
     num::NonZero,
     path::{Path, PathBuf},
     sync::Arc,
@@ -80,7 +79,7 @@ impl Submission<'_> {
         }
         let ending = match target {
             Target::Outbox { outbox, copy } => {
-                let kept = copy.map(|dir| keep_copy(&bundle.sealed, &dir)).transpose()?;
+                let kept = copy.map(|dir| keep_copy(&bundle.sealed, &dir, &watch)).transpose()?;
                 deliver_from(&outbox, &bundle, &plan, kept, &watch, voice)?
             }
             Target::Folder(_) => written(&bundle, &plan, &identity),
@@ -176,8 +175,12 @@ fn deliver_from(
         ending.reason = Some("you stopped it; what was gathered by then is kept, not sent".into());
         return Ok(ending);
     }
-    let claim = outbox.claim(name)?;
-    let delivery = deliver(claim, &plan.profile, &paths::environment, &watch.stop, voice)?;
+    let claim = match outbox.claim(name) {
+        Ok(claim) => claim,
+        Err(error) => return taken_over(outbox, ending, error),
+    };
+    let delivery = deliver(claim, &plan.profile, &paths::environment, &watch.stop, voice)
+        .map_err(send::not_delivered)?;
     ending.locations = delivery.locations;
     if delivery.complete {
         ending.send = None;
@@ -187,6 +190,27 @@ fn deliver_from(
         ending.path = Some(bundle.sealed.path().to_owned());
     }
     Ok(ending)
+}
+
+/// What becomes of a bundle that a `collect send` of somebody else took before this run could.
+fn taken_over(outbox: &Outbox, ending: Ending, error: OutboxError) -> Result<Ending, Failure> {
+    match error {
+        OutboxError::Busy(_) => Ok(Ending {
+            exit: Exit::NotDelivered,
+            path: Some(outbox.dir().join(&ending.bundle)),
+            reason: Some("another `collect` delivers it; `collect outbox` shows how".into()),
+            ..ending
+        }),
+        OutboxError::Unknown(_) => {
+            let delivered = outbox.delivered().map_err(send::not_delivered)?;
+            let record = delivered.into_iter().find(|(name, _)| *name == ending.bundle);
+            let (_, record) = record.ok_or_else(|| send::not_delivered(error))?;
+            let receipts = record.sinks.into_iter().filter_map(|sink| sink.receipt);
+            let locations = receipts.map(|receipt| receipt.location).collect();
+            Ok(Ending { send: None, locations, ..ending })
+        }
+        other => Err(send::not_delivered(other)),
+    }
 }
 
 /// A bundle that is the user's to keep.
@@ -221,18 +245,57 @@ fn exit_of(bundle: &Bundle) -> Exit {
 }
 
 /// Copies a sealed bundle into a folder of the user's.
-fn keep_copy(sealed: &Sealed, dir: &Path) -> Result<PathBuf, Failure> {
-    let path = dir.join(sealed.name());
-    let copy = || -> io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut copy = options.write(true).create_new(true).open(&path)?;
-        io::copy(&mut sealed.open()?, &mut copy)?;
-        copy.sync_all()
-    };
-    copy().map_err(|error| {
-        Failure::new(Exit::NotDelivered, format!("cannot write `{}`: {error}", path.display()))
+fn keep_copy(sealed: &Sealed, dir: &Path, watch: &Watch) -> Result<PathBuf, Failure> {
+    watch.remove_if_ended(vec![dir.join(format!("{}{PARTIAL}", sealed.name()))]);
+    let copied = seal::copy(sealed, dir);
+    watch.remove_if_ended(Vec::new());
+    copied.map_err(|error| {
+        Failure::new(Exit::NotDelivered, format!("the copy that you asked for failed: {error}"))
             .help(format!("the bundle is in the outbox; `collect send {}` goes on", sealed.name()))
-    })?;
-    Ok(path)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::sink::Receipt;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_bundle_that_another_process_delivers_is_no_mistake_of_the_user() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(dir.path()).unwrap();
+        let name = "shop-20261123T104205Z-0123456789.tar.xz.age";
+        let at = Timestamp::UNIX_EPOCH;
+        outbox.announce(name, &Record::new("shop", "Shop", at, ["share"])).unwrap();
+        std::fs::write(dir.path().join(name), "sealed").unwrap();
+        let ending = || Ending {
+            exit: Exit::Complete,
+            id: "01234567".into(),
+            bundle: name.into(),
+            path: None,
+            locations: Vec::new(),
+            complete: true,
+            open: None,
+            send: Some("collect send".into()),
+            reason: None,
+        };
+
+        let mut theirs = outbox.claim(name).unwrap();
+        let busy = taken_over(&outbox, ending(), outbox.claim(name).unwrap_err()).unwrap();
+        assert_eq!(busy.exit, Exit::NotDelivered);
+        let receipt = Receipt { location: "/srv/share".into(), reference: None, at };
+        theirs.confirmed("share", receipt).unwrap();
+        assert!(theirs.close().unwrap());
+        let gone = taken_over(&outbox, ending(), outbox.claim(name).unwrap_err()).unwrap();
+        assert_eq!((gone.exit, gone.send), (Exit::Complete, None));
+        assert_eq!(gone.locations, ["/srv/share"]);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_after_sealing_is_no_mistake_of_the_user() {
+        let source = std::io::ErrorKind::StorageFull.into();
+        let failure = send::not_delivered(OutboxError::Io { path: "/var".into(), source });
+        assert_eq!(failure.exit, Exit::NotDelivered);
+    }
 }

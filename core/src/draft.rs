@@ -4,7 +4,8 @@
 //! A draft whose lock is free belongs to a run that did not finish.
 
 use crate::{
-    identity::{Identity, private_dir, write_private},
+    identity::Identity,
+    private::{clear_up, is_ours, private_dir, write_private},
     report::Report,
 };
 use jiff::Timestamp;
@@ -56,9 +57,14 @@ impl Drafts {
 
     /// Begins a draft and saves it.
     pub fn begin(&self, draft: Draft) -> io::Result<OpenDraft> {
-        let id = format!("{:016x}", rand::random::<u64>());
-        let (path, lock_path) = (self.path(&id, "age"), self.path(&id, "lock"));
-        let lock = lock(&lock_path)?.ok_or(io::ErrorKind::AlreadyExists)?;
+        let (path, lock_path, lock) = loop {
+            let id = format!("{:016x}", rand::random::<u64>());
+            let lock_path = self.path(&id, "lock");
+            let lock = open_lock(&lock_path)?;
+            if is_ours(&lock)? {
+                break (self.path(&id, "age"), lock_path, lock);
+            }
+        };
         let identity = self.identity.clone();
         let open = OpenDraft { path, lock_path, _lock: lock, identity, draft };
         open.write()?;
@@ -70,6 +76,7 @@ impl Drafts {
     ///
     /// One that cannot be read stays where it is, and is given as its path and the reason.
     pub fn unfinished(&self) -> io::Result<Vec<Result<OpenDraft, (PathBuf, io::Error)>>> {
+        self.clear_up()?;
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
@@ -92,6 +99,22 @@ impl Drafts {
         }
         found.sort_by_key(|draft| draft.as_ref().ok().map(|open| open.draft.saved));
         Ok(found)
+    }
+
+    /// Removes what runs left that were killed before anything was saved.
+    fn clear_up(&self) -> io::Result<()> {
+        clear_up(&self.dir);
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            let is_lock = path.extension().is_some_and(|extension| extension == "lock");
+            if is_lock
+                && let Some(_lock) = lock(&path)?
+                && !path.with_extension("age").exists()
+            {
+                _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
     }
 
     fn read(&self, path: &Path) -> io::Result<Draft> {
@@ -126,13 +149,16 @@ impl OpenDraft {
 
 /// Locks a file for this process; `None` if another holds it.
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = open_lock(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 #[cfg(test)]
@@ -178,6 +204,18 @@ mod tests {
         let drafts = drafts(dir.path());
         let _open = drafts.begin(draft("still typing")).unwrap();
         assert!(drafts.unfinished().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_a_run_left_that_was_killed_before_it_saved_anything_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let drafts = drafts(dir.path());
+        fs::write(dir.path().join("drafts/0123.lock"), "").unwrap();
+        let open = drafts.begin(draft("still typing")).unwrap();
+        assert!(drafts.unfinished().unwrap().is_empty());
+        let left: Vec<_> = fs::read_dir(dir.path().join("drafts")).unwrap().collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        open.done().unwrap();
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The identity of this host: an age key of its own, made once, which protects what waits here and
 //! seals bundles that nobody else is to open.
 
-use crate::recipient::Recipient;
+use crate::{
+    private::{clear_up, private_dir, temporary},
+    recipient::Recipient,
+};
 use age::secrecy::ExposeSecret;
 use jiff::Timestamp;
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -131,7 +134,8 @@ fn create(path: &Path) -> io::Result<()> {
         key.to_public(),
         key.to_string().expose_secret(),
     ));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    clear_up(dir);
+    let mut file = temporary(dir)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
@@ -141,24 +145,10 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder that only its owner can enter.
-pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    crate::seal::sync_dir(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_key_is_made_once_and_only_its_owner_can_read_it() {

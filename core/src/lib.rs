@@ -17,6 +17,7 @@ pub mod outbox;
 pub mod output;
 pub mod plan;
 pub mod plugin;
+mod private;
 pub mod profile;
 pub mod recipient;
 pub mod redact;

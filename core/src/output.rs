@@ -28,10 +28,17 @@ use std::{
 /// cost memory for each that is on its way.
 pub(crate) const BLOCK: usize = 3 << 20;
 
+/// What a small entry takes beside its bytes and its name while it waits to be packed: its records in
+/// the archive, and what is known of it. Empty files, too, come in hundreds of thousands.
+const FRAME: u64 = 2 << 10;
+
 /// What [`Output::read`] takes at most.
 const READ_MAX: u64 = 16 << 20;
 
-/// How much of a command's standard error goes into a note.
+/// `NAME_MAX` of Linux is 255 bytes; the rest is for a `~` and a number.
+const LONGEST_NAME: usize = 255 - 8;
+
+/// How many characters of a command's standard error go into a note.
 const STDERR_SHOWN: usize = 500;
 
 /// The time that is of interest.
@@ -58,6 +65,7 @@ pub struct Output<'a> {
     pub(crate) permits: &'a Arc<Permits>,
     pub(crate) full: &'a AtomicBool,
     pub(crate) messages: &'a Sender<Message>,
+    /// The paths of entries, and those of their folders with a `/` behind.
     pub(crate) names: BTreeSet<String>,
 }
 
@@ -145,8 +153,10 @@ impl<'a> Output<'a> {
                 (None, Some(signal)) => format!("was ended by signal {signal}"),
                 (None, None) => "did not end".to_owned(),
             };
-            let shown = &exit.stderr[..exit.stderr.len().min(STDERR_SHOWN)];
-            let said = String::from_utf8_lossy(shown).trim().replace('\n', " | ");
+            // Redacted as it was written: neither half a line nor lines in a row are recognised.
+            let said = self.redaction.text(&String::from_utf8_lossy(&exit.stderr));
+            let said: String = said.trim().chars().take(STDERR_SHOWN).collect();
+            let said = said.replace('\n', " | ");
             let text = if said.is_empty() { how } else { format!("{how}: {said}") };
             self.noted(NoteKind::Failed, &source, &text);
         }
@@ -185,6 +195,7 @@ impl<'a> Output<'a> {
             filled: 0,
             state: State::Start,
             truncated: None,
+            torn: false,
             out: self,
         })
     }
@@ -234,22 +245,48 @@ impl<'a> Output<'a> {
         _ = self.messages.send(Message { step: self.index, event });
     }
 
-    /// The path of a new entry: inside the step's folder, redacted, and used once.
+    /// The path of a new entry: inside the step's folder, redacted, used once, and in no folder that
+    /// is an entry.
     fn free_path(&mut self, name: &str) -> String {
         let name = self.redaction.text(name);
         let parts = name.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
-        let clean: Vec<String> =
-            parts.map(|part| part.replace(|char: char| char.is_control(), "_")).collect();
-        let base = if clean.is_empty() { "entry".to_owned() } else { clean.join("/") };
-        let mut free = base.clone();
-        for number in 2.. {
-            if self.names.insert(free.clone()) {
-                break;
-            }
-            free = format!("{base}~{number}");
+        let clean: Vec<String> = parts
+            .map(|part| shortened(&part.replace(|char: char| char.is_control(), "_")).to_owned())
+            .collect();
+        let (last, folders) =
+            clean.split_last().map_or(("entry", &[][..]), |(last, folders)| (last, folders));
+        let mut path = String::new();
+        for folder in folders {
+            let free =
+                self.free_name(&format!("{path}{folder}"), |taken, free| !taken.contains(free));
+            path = free + "/";
+            self.names.insert(path.clone());
         }
+        let free = self.free_name(&format!("{path}{last}"), |taken, free| {
+            !taken.contains(free) && !taken.contains(&format!("{free}/"))
+        });
+        self.names.insert(free.clone());
         format!("{}/{free}", self.id)
     }
+
+    /// The name itself, or the first with a number behind it that is free.
+    fn free_name(&self, name: &str, is_free: fn(&BTreeSet<String>, &str) -> bool) -> String {
+        let mut free = name.to_owned();
+        for number in 2.. {
+            if is_free(&self.names, &free) {
+                break;
+            }
+            free = format!("{name}~{number}");
+        }
+        free
+    }
+}
+
+/// The beginning of a name that every file system takes, with room for what makes it unique. Bytes
+/// that are no UTF-8, and redaction, can make a name longer than it was.
+fn shortened(name: &str) -> &str {
+    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
+    &name[..end.unwrap_or(0)]
 }
 
 /// An entry that is being written; ended by [`EntryWriter::end`].
@@ -263,6 +300,8 @@ pub struct EntryWriter<'o, 'a> {
     filled: usize,
     state: State,
     truncated: Option<String>,
+    /// Whether it ends at any byte, not where its source ends or was cut between lines.
+    torn: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -292,7 +331,7 @@ impl EntryWriter<'_, '_> {
             if room == 0 {
                 let more = from.read(&mut [0]).is_ok_and(|more| more > 0);
                 if more {
-                    self.truncated("cut here: the size limit of the step is reached");
+                    self.tear("cut here: the size limit of the step is reached");
                 }
                 break;
             }
@@ -306,8 +345,7 @@ impl EntryWriter<'_, '_> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Err(self.stopped()),
                 Err(error) => {
-                    let text = format!("cut here: {error}");
-                    self.truncated(&text);
+                    self.tear(&format!("cut here: {error}"));
                     self.out.failed(&self.meta.source.clone(), &error);
                     break;
                 }
@@ -331,8 +369,16 @@ impl EntryWriter<'_, '_> {
     }
 
     fn stopped(&mut self) -> CollectError {
-        self.truncated("cut here: stopped at the deadline");
+        self.tear("cut here: stopped at the deadline");
         CollectError::Stopped
+    }
+
+    /// Ends it at any byte; the line that is torn by that is not taken.
+    pub(crate) fn tear(&mut self, why: &str) {
+        if !self.torn {
+            self.truncated(why);
+            self.torn = true;
+        }
     }
 
     fn make_room(&mut self) -> Result<(), CollectError> {
@@ -353,7 +399,7 @@ impl EntryWriter<'_, '_> {
             return Ok(());
         }
         if self.out.full.load(Ordering::Relaxed) {
-            self.truncated("cut here: the size limit of the bundle is reached");
+            self.tear("cut here: the size limit of the bundle is reached");
             return Err(CollectError::Stopped);
         }
         let block = mem::replace(&mut self.buffer, vec![0; BLOCK]);
@@ -406,7 +452,8 @@ impl EntryWriter<'_, '_> {
         let len = rest.len() as u64;
         let mut cutter = self.cutter.take().expect("an open entry has a cutter");
         let pieces = cutter.push(rest).and_then(|first| {
-            let pieces: Vec<Piece> = first.into_iter().chain(cutter.finish()?).collect();
+            let rest = if self.torn { cutter.finish_torn() } else { cutter.finish() };
+            let pieces: Vec<Piece> = first.into_iter().chain(rest?).collect();
             Ok(pieces)
         });
         let pieces = match pieces {
@@ -419,7 +466,8 @@ impl EntryWriter<'_, '_> {
         };
         self.state = State::Ended;
         let truncated = self.truncated.take();
-        match self.out.permits.acquire(len, self.out.deadline) {
+        let frame = if state == State::Start { FRAME + self.meta.path.len() as u64 } else { 0 };
+        match self.out.permits.acquire(len + frame, self.out.deadline) {
             Ok(permit) if state == State::Start => {
                 let meta = self.meta.clone();
                 self.out.send(StepEvent::Whole(Whole { meta, pieces, truncated, permit }));
@@ -453,6 +501,7 @@ impl Drop for EntryWriter<'_, '_> {
             if self.truncated.is_none() {
                 self.truncated("cut here: the collector ended before the entry did");
             }
+            self.torn = true;
             _ = self.finish();
         }
     }

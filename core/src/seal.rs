@@ -6,11 +6,12 @@
 
 use crate::{
     bundle::{
-        EntryRecord, FORMAT_VERSION, Format, Manifest, ProfileRef,
+        EntryRecord, FORMAT_VERSION, Manifest, ProfileRef,
         frame::{self, END},
         object_key,
     },
     gather::{Gathered, hexadecimal},
+    private::is_ours,
     recipient::Recipient,
     redact::Counts,
     report::Report,
@@ -20,8 +21,9 @@ use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use thiserror::Error;
 
@@ -78,6 +80,22 @@ pub fn seal(
     Ok(Sealed { path, len, sha256, key })
 }
 
+/// Copies a sealed bundle into another folder, whole or not at all.
+pub fn copy(sealed: &Sealed, dir: &Path) -> Result<PathBuf, SealError> {
+    let path = dir.join(sealed.name());
+    let copied = || -> io::Result<()> {
+        if path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let partial = Partial::create(&path)?;
+        io::copy(&mut sealed.open()?, &mut &partial.file)?;
+        partial.file.sync_all()?;
+        partial.finish()
+    };
+    copied().map_err(|error| write_error(&path, error))?;
+    Ok(path)
+}
+
 fn write_sealed(
     gathered: &mut Gathered,
     report: &Report,
@@ -100,16 +118,17 @@ pub(crate) fn write_archive(
     report: &Report,
     to: &mut dyn Write,
 ) -> io::Result<()> {
-    to.write_all(&front(gathered, report)?)?;
+    front(gathered, report, to)?;
     for index in 0..gathered.order.len() {
         gathered.spool.copy(gathered.order[index], to)?;
     }
     to.write_all(&gathered.plan.format.compress(&END)?)
 }
 
-/// The first segment: manifest and report.
-fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
-    let plan = &gathered.plan;
+/// Writes the first segments: manifest and report. Of a bundle with many entries the manifest is
+/// large, so nothing of it is held twice.
+fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Result<()> {
+    let plan = Arc::clone(&gathered.plan);
     let report = report.redacted(&plan.profile.redaction);
     let report = serde_json::to_vec_pretty(&report).map_err(io::Error::other)?;
     let report_record = EntryRecord {
@@ -121,7 +140,7 @@ fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
         truncated: None,
         redactions: Counts::new(),
     };
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format: FORMAT_VERSION,
         tool: format!("collect {}", env!("CARGO_PKG_VERSION")),
         bundle: plan.name.to_string(),
@@ -136,18 +155,24 @@ fn front(gathered: &Gathered, report: &Report) -> io::Result<Vec<u8>> {
         complete: gathered.is_complete(),
         stopped: gathered.stopped.map(|stop| stop.word().to_owned()),
         steps: gathered.steps.clone(),
-        entries: std::iter::once(report_record).chain(gathered.entries.iter().cloned()).collect(),
+        entries: std::mem::take(&mut gathered.entries),
     };
-    let manifest = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
-    let mut archive = Vec::new();
-    for (name, bytes) in [("manifest.json", &manifest), ("report.json", &report)] {
+    manifest.entries.insert(0, report_record);
+    let json = serde_json::to_vec_pretty(&manifest);
+    manifest.entries.remove(0);
+    gathered.entries = manifest.entries;
+    for (name, bytes) in
+        [("manifest.json", json.map_err(io::Error::other)?), ("report.json", report)]
+    {
         let path = format!("{}/{name}", plan.name);
         let size = bytes.len() as u64;
-        archive.extend(frame::header(&path, size, Some(plan.started))?);
-        archive.extend_from_slice(bytes);
-        archive.extend_from_slice(frame::padding(size));
+        let header = frame::header(&path, size, Some(plan.started))?;
+        let parts = [&header, &bytes, frame::padding(size)].into_iter();
+        for part in parts.filter(|part| !part.is_empty()) {
+            to.write_all(&plan.format.compress(part)?)?;
+        }
     }
-    Format::compress(plan.format, &archive)
+    Ok(())
 }
 
 /// A file under its temporary name; removed when dropped, unless it was finished.
@@ -168,7 +193,7 @@ impl<'p> Partial<'p> {
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             // Tells other processes that this is no debris of a process that died. One that looked
             // before the lock was there may have removed it.
-            if file.try_lock().is_ok() && file.metadata()?.nlink() > 0 {
+            if is_ours(&file)? {
                 break file;
             }
         };
@@ -178,7 +203,10 @@ impl<'p> Partial<'p> {
     fn finish(mut self) -> io::Result<()> {
         fs::rename(&self.temporary, self.path)?;
         self.finished = true;
-        sync_dir(self.path)
+        sync_dir(self.path).inspect_err(|_| {
+            // Whoever is told that there is no bundle finds none.
+            _ = fs::remove_file(self.path);
+        })
     }
 }
 
@@ -190,10 +218,17 @@ impl Drop for Partial<'_> {
     }
 }
 
-/// Makes a rename in the folder of `path` last.
+/// Makes a rename in the folder of `path` last; some shares cannot say whether it does.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+    match File::open(dir.unwrap_or(Path::new(".")))?.sync_all() {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 fn write_error(path: &Path, source: io::Error) -> SealError {

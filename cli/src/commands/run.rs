@@ -153,7 +153,11 @@ impl Begun<'_> {
     fn tidy(&self, target: &Target) -> Result<(), Failure> {
         let say = |remark: &str| self.context.voice.say(remark);
         let removed = match target {
-            Target::Outbox { outbox, .. } => outbox.recover()?,
+            Target::Outbox { outbox, copy } => {
+                // What is left of a copy is no loss: the bundle itself is in the outbox.
+                copy.as_deref().map(recover);
+                outbox.recover()?
+            }
             Target::Folder(folder) => recover(folder),
         };
         for name in removed {
@@ -213,9 +217,9 @@ impl Begun<'_> {
         }
         if others > 0 {
             say(&format!(
-                "There are {} of earlier runs; start collect in a terminal to use them or throw them \
-                 away.",
-                text::count(others, "unfinished report")
+                "{} of earlier runs {} kept; start collect in a terminal to use or throw away.",
+                text::count(others, "unfinished report"),
+                if others == 1 { "is" } else { "are" }
             ));
         }
         same

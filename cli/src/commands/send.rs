@@ -88,7 +88,8 @@ fn send_one(
     };
     let profile = context.profile(profile.unwrap_or(&claim.record().profile))?;
     let path = claim.sealed().path().to_owned();
-    let delivery = deliver(claim, &profile, &paths::environment, &watch.stop, context.voice)?;
+    let delivery = deliver(claim, &profile, &paths::environment, &watch.stop, context.voice)
+        .map_err(not_delivered)?;
     let kept = !delivery.complete;
     let ending = Ending {
         exit: match delivery.complete {
@@ -107,6 +108,12 @@ fn send_one(
     };
     context.voice.ended(&ending);
     Ok(ending.exit)
+}
+
+/// The outbox failed while a sealed bundle was delivered: the bundle is still there.
+pub(crate) fn not_delivered(error: OutboxError) -> Failure {
+    Failure { exit: Exit::NotDelivered, ..Failure::from(error) }
+        .help("the bundle is still in the outbox; `collect send` goes on")
 }
 
 /// The bundle in the outbox that is meant; a file from elsewhere is taken in.

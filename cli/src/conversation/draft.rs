@@ -112,7 +112,11 @@ pub(crate) fn begin(
 
 /// What is typed must be safe before anything else happens.
 pub(crate) fn cannot_save(error: &io::Error) -> Failure {
-    Failure::unusable(format!("what you type cannot be saved: {error}")).help(
+    let failure = Failure::unusable(format!("what you type cannot be saved: {error}"));
+    if error.kind() == io::ErrorKind::StorageFull {
+        return failure.help("make some space on the disk that holds $XDG_STATE_HOME/collect");
+    }
+    failure.help(
         "collect keeps its state in $XDG_STATE_HOME/collect, which must be a folder that you can \
          write to",
     )

@@ -112,6 +112,9 @@ impl Output<'_> {
         if let Some(cut) = &taken.cut {
             entry.truncated(cut);
         }
+        if let Some(error) = &taken.failed {
+            entry.tear(&format!("cut here: {error}"));
+        }
         entry.end()?;
         self.remark_on(&source, &taken);
         Ok(())

@@ -37,6 +37,10 @@ const SLOTS: usize = 8;
 /// How long past its deadline a step may take to notice it.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How long nothing may come from packing once the steps are over. The largest task takes far less
+/// than a second; what takes so much longer is an expression that does not come to an end.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 10 });
+
 /// How often deadlines are looked at, at least.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -63,8 +67,10 @@ pub(crate) struct Coordinator<'r> {
     ledgers: Vec<Ledger>,
     /// Steps that wait for their turn, the first one last.
     waiting: Vec<usize>,
-    /// Packing tasks that have not answered yet.
-    packs: usize,
+    /// Packing tasks of each step that have not answered yet.
+    packs: Vec<usize>,
+    /// When the last one answered, or the last step ended.
+    moved: Instant,
     spool: Spool,
     progress: Progress,
 }
@@ -118,7 +124,8 @@ impl<'r> Coordinator<'r> {
             halted: None,
             full: Arc::default(),
             begun: Instant::now(),
-            packs: 0,
+            packs: vec![0; plan.steps.len()],
+            moved: Instant::now(),
             progress: Progress::default(),
             plan,
             host,
@@ -139,7 +146,12 @@ impl<'r> Coordinator<'r> {
         loop {
             self.look_at_limits();
             self.start_steps();
-            if self.ledgers.iter().all(Ledger::is_over) && self.packs == 0 {
+            if !self.ledgers.iter().all(Ledger::is_over) {
+                self.moved = Instant::now();
+            } else if self.packs.iter().all(|&packs| packs == 0) {
+                break;
+            } else if self.moved.elapsed() >= PATIENCE {
+                self.abandon_packing();
                 break;
             }
             match self.messages.recv_timeout(TICK) {
@@ -201,7 +213,7 @@ impl<'r> Coordinator<'r> {
     fn take(&mut self, Message { step, event }: Message) {
         match event {
             StepEvent::PackedBatch(item, packed) => {
-                self.packs -= 1;
+                self.packed(step);
                 if let Ok(packed) = &packed {
                     let records = &packed.records;
                     self.progress.bytes += records.iter().map(|entry| entry.size).sum::<u64>();
@@ -213,12 +225,13 @@ impl<'r> Coordinator<'r> {
                 }
             }
             StepEvent::PackedPart(item, number, packed) => {
-                self.packs -= 1;
-                if let Ok(part) = &packed {
-                    self.progress.bytes += part.size;
-                    self.progress.redactions += part.redactions;
-                }
+                self.packed(step);
+                let part = packed.as_ref().map_or((0, 0), |part| (part.size, part.redactions));
                 let stored = self.ledgers[step].store_part(item, number, packed, &mut self.spool);
+                if stored.is_ok() {
+                    self.progress.bytes += part.0;
+                    self.progress.redactions += part.1;
+                }
                 self.look_at_storage(stored);
             }
             // What a step sends after it was abandoned comes too late.
@@ -233,6 +246,20 @@ impl<'r> Coordinator<'r> {
             StepEvent::Lost => self.ledgers[step].lose_entry(),
             StepEvent::Noted(note) => self.ledgers[step].note(note),
             StepEvent::Ended(end) => self.end(step, &end),
+        }
+    }
+
+    fn packed(&mut self, step: usize) {
+        self.packs[step] -= 1;
+        self.moved = Instant::now();
+    }
+
+    /// Goes on without what is still being packed. What is there by then is whole lines, in order.
+    fn abandon_packing(&mut self) {
+        for (ledger, &packs) in self.ledgers.iter_mut().zip(&self.packs) {
+            if packs > 0 {
+                ledger.lose_packing();
+            }
         }
     }
 
@@ -298,7 +325,7 @@ impl<'r> Coordinator<'r> {
         if waiting + bytes > self.batch_max {
             self.pack_batch(step);
         }
-        self.ledgers[step].batch.push((whole, bytes));
+        self.ledgers[step].take(whole);
         if bytes > self.batch_max {
             self.pack_batch(step);
         }
@@ -313,7 +340,7 @@ impl<'r> Coordinator<'r> {
         let item = ledger.items.len();
         ledger.items.push(Item::Batch(None));
         let (plan, messages) = (Arc::clone(&self.plan), self.sender.clone());
-        self.packs += 1;
+        self.packs[step] += 1;
         self.packing.spawn_fifo(move || {
             let work =
                 || pack::batch(wholes, &plan.profile.redaction, plan.format, plan.name.as_str());
@@ -329,7 +356,7 @@ impl<'r> Coordinator<'r> {
         };
         let (digests, meta) = (Arc::clone(&large.digests), large.meta.clone());
         let (plan, messages) = (Arc::clone(&self.plan), self.sender.clone());
-        self.packs += 1;
+        self.packs[step] += 1;
         self.packing.spawn_fifo(move || {
             let work = || {
                 let redaction = &plan.profile.redaction;
@@ -339,12 +366,15 @@ impl<'r> Coordinator<'r> {
                 }
             };
             let packed = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PackError::Lost));
+            if packed.is_err() {
+                digests.end_before(number);
+            }
             _ = messages.send(Message { step, event: StepEvent::PackedPart(item, number, packed) });
         });
     }
 
     fn tell_ended(&self, step: usize) {
-        if let Phase::Over { status, duration } = self.ledgers[step].phase {
+        if let Some((status, duration)) = self.ledgers[step].ended() {
             let step = self.plan.steps[step].step.id.clone();
             self.reporter.event(&Event::StepEnded { step, status, duration });
         }

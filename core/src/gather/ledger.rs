@@ -26,6 +26,9 @@ pub(crate) struct Ledger {
     /// Small entries that are not packed yet.
     pub(crate) batch: Vec<(Whole, u64)>,
     notes: Vec<Note>,
+    /// How many entries were begun, and whether any of them was cut.
+    begun: usize,
+    cut: bool,
 }
 
 /// Where a step is.
@@ -49,12 +52,32 @@ pub(crate) struct Large {
     parts: Vec<Option<SegmentId>>,
     truncated: Option<String>,
     lost: bool,
+    /// Whether it was noted that a part could not be kept.
+    noted: bool,
 }
 
 impl Ledger {
     pub(crate) fn new() -> Self {
         let (items, batch, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { phase: Phase::Waiting, items, open: None, batch, notes }
+        Self { phase: Phase::Waiting, items, open: None, batch, notes, begun: 0, cut: false }
+    }
+
+    /// How the step ended, if it did, as far as it is known before all is packed.
+    pub(crate) fn ended(&self) -> Option<(Status, Duration)> {
+        match self.phase {
+            Phase::Over { status, duration } => {
+                Some((refine(status, &self.notes, self.begun, self.cut), duration))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a small entry, to be packed with others.
+    pub(crate) fn take(&mut self, whole: Whole) {
+        self.begun += 1;
+        self.cut |= whole.truncated.is_some();
+        let bytes = whole.permit.bytes();
+        self.batch.push((whole, bytes));
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -68,8 +91,10 @@ impl Ledger {
     /// Begins a large entry.
     pub(crate) fn begin(&mut self, meta: EntryMeta) {
         let digests = Arc::default();
-        let (parts, truncated, lost) = (Vec::new(), None, false);
-        self.items.push(Item::Large(Large { meta, digests, parts, truncated, lost }));
+        let (parts, truncated) = (Vec::new(), None);
+        let large = Large { meta, digests, parts, truncated, lost: false, noted: false };
+        self.items.push(Item::Large(large));
+        self.begun += 1;
         self.open = Some(self.items.len() - 1);
     }
 
@@ -85,6 +110,7 @@ impl Ledger {
 
     /// Ends the open large entry.
     pub(crate) fn end_entry(&mut self, truncated: Option<String>) {
+        self.cut |= truncated.is_some();
         if let Some(large) = self.open.take().and_then(|item| self.large(item)) {
             large.truncated = truncated;
         }
@@ -143,8 +169,10 @@ impl Ledger {
                 match spool.put_part(compressed) {
                     Ok(id) => large.parts[number] = Some(id),
                     Err(error) => {
-                        let path = large.meta.path.clone();
-                        self.note(missing(&path, "the rest of it", &error));
+                        if !std::mem::replace(&mut large.noted, true) {
+                            let path = large.meta.path.clone();
+                            self.note(missing(&path, "the rest of it", &error));
+                        }
                         return Err(error);
                     }
                 }
@@ -212,6 +240,16 @@ impl Ledger {
         self.phase = Phase::Over { status: Status::Abandoned, duration };
     }
 
+    /// Gives up what was still being packed.
+    pub(crate) fn lose_packing(&mut self) {
+        self.note(step_note(
+            NoteKind::TimedOut,
+            "some of it is left out: redacting or compressing it did not come to an end, most often \
+             because of an expression under `[redact]`"
+                .into(),
+        ));
+    }
+
     /// Ends a step that never began.
     pub(crate) fn leave_out(&mut self, status: Status) {
         self.phase = Phase::Over { status, duration: Duration::ZERO };
@@ -246,6 +284,9 @@ impl Ledger {
             Phase::Waiting | Phase::Running { .. } => (Status::NotStarted, Duration::ZERO),
         };
         let cut = entries.iter().any(|entry| entry.truncated.is_some());
+        if !notes.iter().any(|note| note.kind == NoteKind::Truncated) {
+            notes.extend(cuts(&entries));
+        }
         let mut redactions = Counts::new();
         for entry in &entries {
             pack::add(&mut redactions, &entry.redactions);
@@ -272,7 +313,7 @@ impl Large {
         spool: &mut Spool,
         order: &mut Vec<SegmentId>,
     ) -> io::Result<Option<EntryRecord>> {
-        let Self { meta, digests, parts, mut truncated, lost } = self;
+        let Self { meta, digests, parts, mut truncated, lost, .. } = self;
         if lost {
             return Ok(None);
         }
@@ -292,6 +333,17 @@ impl Large {
         }
         Ok(Some(pack::record(meta, size, prefix.sha256(), truncated, redactions)))
     }
+}
+
+/// What was cut, where nobody has said it: the first in full, the others by their number.
+fn cuts(entries: &[EntryRecord]) -> impl Iterator<Item = Note> {
+    let mut cut =
+        entries.iter().filter_map(|entry| Some((entry.path.clone(), entry.truncated.clone()?)));
+    let first = cut.next();
+    let more = cut.count();
+    let more = (more > 0).then(|| (String::new(), format!("{more} more are cut")));
+    let kind = NoteKind::Truncated;
+    first.into_iter().chain(more).map(move |(source, text)| Note { kind, source, text })
 }
 
 /// The status that follows from what is missing, for a step that came to its end.

@@ -112,6 +112,8 @@ pub(crate) struct Digests(Mutex<Chain>);
 struct Chain {
     prefixes: Vec<Prefix>,
     early: BTreeMap<usize, (Vec<u8>, Counts, Arc<Permit>)>,
+    /// The first part that never comes.
+    end: Option<usize>,
 }
 
 /// A large entry up to one of its parts.
@@ -131,6 +133,9 @@ impl Prefix {
 impl Digests {
     fn add(&self, number: usize, bytes: Vec<u8>, counts: &Counts, permit: Arc<Permit>) {
         let mut chain = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if chain.end.is_some_and(|end| number > end) {
+            return;
+        }
         chain.early.insert(number, (bytes, counts.clone(), permit));
         loop {
             let next = chain.prefixes.len();
@@ -143,6 +148,14 @@ impl Digests {
             add(&mut prefix.redactions, &counts);
             chain.prefixes.push(prefix);
         }
+    }
+
+    /// Says that part `number` never comes. What follows it would wait for it for ever, and the
+    /// permits with it.
+    pub(crate) fn end_before(&self, number: usize) {
+        let mut chain = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        chain.end = Some(chain.end.map_or(number, |end| end.min(number)));
+        chain.early.split_off(&number);
     }
 
     /// The entry up to its first `parts` parts.

@@ -8,7 +8,7 @@ use crate::{
     host::{Deadline, Host},
     output::Output,
     plan::Plan,
-    redact::Piece,
+    redact::{Piece, Redaction},
     units::Size,
 };
 use std::{
@@ -74,11 +74,24 @@ pub(crate) struct StepRun {
     pub(crate) messages: Sender<Message>,
 }
 
+impl End {
+    /// Without secrets in what is said: the text of a panic can be any text that was at hand.
+    fn redacted(self, redaction: &Redaction) -> Self {
+        match self {
+            Self::Done | Self::Stopped => self,
+            Self::Unmet(reason) => Self::Unmet(redaction.text(&reason)),
+            Self::Failed(text) => Self::Failed(redaction.text(&text)),
+            Self::Panicked(text) => Self::Panicked(redaction.text(&text)),
+        }
+    }
+}
+
 impl StepRun {
     /// Runs the step. Never panics.
     pub(crate) fn run(self) {
         let end = catch_unwind(AssertUnwindSafe(|| self.collect()))
             .unwrap_or_else(|panic| End::Panicked(panic_text(&*panic)));
+        let end = end.redacted(&self.plan.profile.redaction);
         // Nobody listens any more once the step was abandoned.
         _ = self.messages.send(Message { step: self.index, event: StepEvent::Ended(end) });
     }

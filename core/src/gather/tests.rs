@@ -2,9 +2,10 @@
 
 use crate::{
     CollectError, Collector, Output,
-    bundle::Status,
-    gather::Stop,
+    bundle::{Note, NoteKind, Status},
+    gather::{Stop, ledger::Ledger, step::End},
     profile::{Binary, Compression, StepOptions},
+    redact::Rule,
     report::Report,
     seal::write_archive,
     testkit::{FakeHost, Trial},
@@ -32,7 +33,7 @@ impl Collector for Panics {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         out.text("before", "kept\n")?;
         let mut entry = out.entry("open", "", None)?;
-        entry.write_all(b"as far as it got").expect("there is room");
+        entry.write_all(b"as far as it got\nhalf a li").expect("there is room");
         panic!("a planted defect");
     }
 }
@@ -147,7 +148,7 @@ fn what_a_collector_wrote_before_it_panicked_is_kept() {
     let collected = Trial::of(Panics).on(FakeHost::new());
     assert_eq!(collected.status(), Status::Panicked);
     assert_eq!(collected.text("before"), "kept\n");
-    assert_eq!(collected.text("open"), "as far as it got");
+    assert_eq!(collected.text("open"), "as far as it got\n");
     assert!(collected.record("open").truncated.is_some());
     assert!(collected.notes().join("\n").contains("a planted defect"));
 }
@@ -172,7 +173,7 @@ fn a_command_that_hangs_is_ended_and_what_it_said_is_kept() {
 
 #[test]
 fn a_step_takes_no_more_than_its_size_and_says_so() {
-    let host = FakeHost::new().file("/a", &"a".repeat(50)).file("/b", &"b".repeat(100));
+    let host = FakeHost::new().file("/a", &"a".repeat(50)).file("/b", &"bbbb\n".repeat(20));
     let trial =
         Trial::of(Files(&["/a", "/b"])).options(|options| options.max_size = Some(Size(80)));
     let collected = trial.on(host);
@@ -180,6 +181,8 @@ fn a_step_takes_no_more_than_its_size_and_says_so() {
     assert_eq!(collected.bytes("/b").len(), 30);
     assert_eq!(collected.status(), Status::Truncated);
     assert!(collected.record("/b").truncated.as_deref().unwrap().contains("size limit"));
+    let note = &collected.manifest().steps[0].notes[0];
+    assert!(note.source.ends_with("/b") && note.text.contains("size limit"), "{note:?}");
 }
 
 #[test]
@@ -235,6 +238,9 @@ fn a_full_bundle_keeps_small_facts_and_cuts_large_logs() {
     assert!(!kept.is_empty() && noise.starts_with(kept));
     assert_eq!(collected.manifest().steps[0].status, Status::Truncated);
     assert_eq!(collected.manifest().stopped.as_deref(), Some(Stop::Size.word()));
+    let notes = &collected.manifest().steps[0].notes;
+    let cuts = notes.iter().filter(|note| note.source.ends_with("noise.log")).count();
+    assert_eq!(cuts, 1, "{notes:?}");
     let record = collected.record("logs:noise.log");
     assert_eq!(
         record.sha256,
@@ -259,4 +265,141 @@ fn names_in_the_bundle_are_safe_and_never_the_same_twice() {
     let expected =
         ["test/a/b", "test/a/b~2", "test/entry", "test/etc/passwd", "test/line_break", &long];
     assert_eq!(collected.paths(), expected);
+}
+
+#[test]
+fn a_line_that_a_limit_tears_is_left_out() {
+    // Half of it matches no rule.
+    let rule = Rule::pattern("token", ["ghp_"], "ghp_[a-z]{20}").unwrap();
+    let log = "first\nghp_plantedplantedplanted\n";
+    let collected = Trial::of(Files(&["/log"]))
+        .rules(vec![rule])
+        .options(|options| options.max_size = Some(Size(20)))
+        .on(FakeHost::new().file("/log", log));
+    assert_eq!(collected.text("/log"), "first\n");
+    assert_eq!(collected.status(), Status::Truncated);
+}
+
+#[test]
+fn what_a_command_complains_of_is_redacted_as_it_was_written() {
+    struct Complains;
+    impl Collector for Complains {
+        fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+            out.command("out.txt", &crate::host::CommandLine::new(["complain"]))
+        }
+    }
+    let rule = |id| Rule::pattern(id, ["ghp_"], "ghp_[a-z]{20}").unwrap();
+    let block = Rule::block("key", &["KEY"], "BEGIN KEY", "END KEY").unwrap();
+    let body = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5\n".repeat(20);
+    let before = "x".repeat(475);
+    let said = format!("BEGIN KEY\n{body}END KEY\n{before} ghp_plantedplantedplanted\n");
+    let host = FakeHost::new().command_fails("complain", 1, said);
+    let collected = Trial::of(Complains).rules(vec![rule("token"), block]).on(host);
+    let notes = collected.notes().join("\n");
+    assert!(notes.contains("exit code 1: [redacted:key]"), "{notes}");
+    assert!(!notes.contains("QUJD") && !notes.contains("ghp_"), "{notes}");
+}
+
+#[test]
+fn what_a_defect_says_is_redacted() {
+    struct Says;
+    impl Collector for Says {
+        fn collect(&self, _: &mut Output<'_>) -> Result<(), CollectError> {
+            panic!("it is inside of `password=planted-0000`");
+        }
+    }
+    let rule = Rule::pattern("password", ["password="], "password=(?<secret>[a-z0-9-]+)").unwrap();
+    let notes = Trial::of(Says).rules(vec![rule]).on(FakeHost::new()).notes().join("\n");
+    assert!(notes.contains("password=[redacted:password]"), "{notes}");
+}
+
+#[test]
+fn an_entry_in_which_redaction_fails_does_not_hold_up_the_others() {
+    let fails = |line: &[u8], _| {
+        assert!(line.is_empty(), "a planted defect");
+        None
+    };
+    let rule = Rule::finder("broken", ["planted"], fails).unwrap();
+    let (bad, good) = (format!("planted\n{}", long_log().repeat(4)), long_log());
+    let host = FakeHost::new().file("/bad", &bad).file("/good", &good);
+    let collected = Trial::none()
+        .step("bad", Files(&["/bad"]), within(AMPLE))
+        .step("good", Files(&["/good"]), within(AMPLE))
+        .rules(vec![rule])
+        .limits(|limits| limits.memory = Size(32_000_000))
+        .on(host);
+    assert_eq!(collected.manifest().steps[0].status, Status::Failed);
+    assert!(collected.text("good:good") == good);
+    assert_eq!(collected.manifest().stopped, None);
+}
+
+#[test]
+fn a_flood_of_empty_entries_does_not_wait_in_memory_as_a_whole() {
+    struct Flood;
+    impl Collector for Flood {
+        fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+            (0..10_000).try_for_each(|number| out.text(&format!("{number}"), ""))
+        }
+    }
+    let gathered = Trial::of(Flood).gather(Arc::new(FakeHost::new()));
+    assert_eq!(gathered.entries().len(), 10_000);
+    // Each has a record of 512 bytes in the archive.
+    assert!(gathered.order.len() >= 10_000 * 512 / (2 << 20), "{}", gathered.order.len());
+    assert!(gathered.order.len() > 2);
+}
+
+#[test]
+fn names_are_never_longer_than_file_systems_take() {
+    struct Long;
+    impl Collector for Long {
+        fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+            let name = "\u{fffd}".repeat(200);
+            out.text(&format!("{name}/a"), "")?;
+            out.text(&name, "first")?;
+            out.text(&format!("{name}x"), "second")
+        }
+    }
+    let collected = Trial::of(Long).on(FakeHost::new());
+    let paths = collected.paths();
+    assert_eq!(paths.len(), 3);
+    for name in paths.iter().flat_map(|path| path.split('/')) {
+        assert!(name.len() <= 255, "{} bytes", name.len());
+    }
+    let folder = paths.iter().find_map(|path| path.strip_suffix("/a")).expect("it is kept");
+    assert!(!paths.contains(&folder), "a file where a folder is");
+}
+
+#[test]
+fn an_expression_that_does_not_end_does_not_hold_up_the_bundle() {
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let hold = std::sync::Mutex::new(hold);
+    let never = move |_: &[u8], _| {
+        _ = hold.lock().unwrap().recv();
+        None
+    };
+    let rule = Rule::finder("endless", ["planted"], never).unwrap();
+    let host = FakeHost::new().file("/bad", "planted\n").file("/good", "good\n");
+    let collected = Trial::none()
+        .step("bad", Files(&["/bad"]), within(AMPLE))
+        .step("good", Files(&["/good"]), within(AMPLE))
+        .rules(vec![rule])
+        .on(host);
+    drop(release);
+    assert_eq!(collected.text("good:good"), "good\n");
+    assert_eq!(collected.manifest().steps[0].entries, 0);
+    assert_eq!(collected.manifest().steps[0].status, Status::Failed);
+    assert!(!collected.manifest().complete);
+}
+
+#[test]
+fn a_step_is_told_to_have_ended_as_the_manifest_will_say() {
+    let ended = |kind| {
+        let mut ledger = Ledger::new();
+        ledger.note(Note { kind, source: "/etc/shop".into(), text: String::new() });
+        ledger.close(&End::Done, None, Duration::ZERO);
+        ledger.ended().map(|(status, _)| status)
+    };
+    assert_eq!(ended(NoteKind::Absent), Some(Status::Absent));
+    assert_eq!(ended(NoteKind::Denied), Some(Status::Denied));
+    assert_eq!(ended(NoteKind::Info), Some(Status::Complete));
 }

@@ -11,7 +11,7 @@ pub use record::{Record, SinkState};
 
 use crate::{
     bundle::object_key,
-    identity::{private_dir, write_private},
+    private::{clear_up, private_dir, temporary, write_private},
     seal::{PARTIAL, sync_dir},
     sink::{Receipt, Sealed},
 };
@@ -21,11 +21,15 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use thiserror::Error;
 
 /// What the name of a record ends with.
 const RECORD: &str = ".json";
+
+/// A bundle that was announced so long ago and is not there is none that is being sealed.
+const ANNOUNCED: Duration = Duration::from_hours(1);
 
 /// How many records of delivered bundles are kept.
 const DELIVERED_KEPT: usize = 100;
@@ -105,17 +109,32 @@ impl Outbox {
 
     /// Removes what dead processes left half-written, and says of which bundles.
     pub fn recover(&self) -> Result<Vec<String>, OutboxError> {
+        clear_up(&self.dir);
+        clear_up(&self.dir.join("delivered"));
         let mut removed = Vec::new();
         for name in self.names()? {
-            let Some(bundle) = name.strip_suffix(PARTIAL) else { continue };
-            let path = self.dir.join(&name);
-            if lock(&path).map_err(failed(&path))?.is_some() {
-                fs::remove_file(&path).map_err(failed(&path))?;
+            if let Some(bundle) = name.strip_suffix(PARTIAL)
+                && remove_if_abandoned(&self.dir.join(&name))?
+            {
                 self.withdraw(bundle);
                 removed.push(bundle.to_owned());
+            } else if let Some(bundle) = name.strip_suffix(RECORD)
+                && self.is_left_over(bundle)
+            {
+                self.withdraw(bundle);
             }
         }
         Ok(removed)
+    }
+
+    /// Whether a record stands without its bundle, and not because that is only now being sealed.
+    fn is_left_over(&self, bundle: &str) -> bool {
+        let path = self.dir.join(bundle);
+        let partial = self.dir.join(format!("{bundle}{PARTIAL}"));
+        let age = fs::metadata(self.record_path(bundle)).and_then(|record| record.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+        // The bundle is looked for last: it gets its name when it loses the other.
+        age >= ANNOUNCED && !partial.exists() && !path.exists()
     }
 
     /// The bundles that wait, by name, which is by product and time.
@@ -281,6 +300,18 @@ fn forget_old(dir: &Path) {
     }
 }
 
+/// Removes a half-written bundle, unless whoever writes it is alive or has just finished it.
+fn remove_if_abandoned(partial: &Path) -> Result<bool, OutboxError> {
+    let removed = lock(partial).and_then(|lock| match lock {
+        Some(_lock) => fs::remove_file(partial).map(|()| true),
+        None => Ok(false),
+    });
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map_err(failed(partial)),
+    }
+}
+
 /// Opens and locks a file; `None` if another process holds it.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let file = File::open(path)?;
@@ -309,7 +340,7 @@ fn read_record(path: &Path) -> io::Result<Record> {
 
 fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
     let dir = to.parent().unwrap_or(Path::new("/"));
-    let mut copy = tempfile::NamedTempFile::new_in(dir)?;
+    let mut copy = temporary(dir)?;
     io::copy(&mut File::open(from)?, &mut copy)?;
     copy.as_file().sync_all()?;
     copy.persist_noclobber(to).map_err(|error| error.error)?;

@@ -83,3 +83,23 @@ fn a_bundle_from_elsewhere_is_taken_in() {
     let holiday = dir.path().join("holiday.jpg");
     assert!(outbox.adopt(&holiday, &record()).is_err());
 }
+
+#[test]
+fn a_record_without_a_bundle_is_removed_once_nobody_can_be_sealing_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(&dir.path().join("outbox")).unwrap();
+    outbox.announce(NAME, &record()).unwrap();
+    outbox.recover().unwrap();
+    let path = outbox.record_path(NAME);
+    assert!(path.exists(), "it may be sealed this moment");
+    let yesterday = std::time::SystemTime::now() - Duration::from_hours(24);
+    File::options().write(true).open(&path).unwrap().set_modified(yesterday).unwrap();
+    outbox.recover().unwrap();
+    assert!(!path.exists());
+
+    let (_dir, outbox) = with_bundle();
+    let path = outbox.record_path(NAME);
+    File::options().write(true).open(&path).unwrap().set_modified(yesterday).unwrap();
+    outbox.recover().unwrap();
+    assert!(path.exists(), "its bundle waits");
+}

@@ -149,6 +149,18 @@ impl Cutter {
         self.cut(true)
     }
 
+    /// Ends a stream that was torn off at any byte. The line that it was torn in is dropped, as far
+    /// as it was held back: of half a secret nobody can tell that it is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cutter::finish`].
+    pub fn finish_torn(mut self) -> Result<Option<Piece>, ScrubError> {
+        let whole = memrchr(b'\n', &self.held).map_or(0, |feed| feed + 1);
+        self.held.truncate(whole);
+        self.cut(true)
+    }
+
     fn cut(&mut self, last: bool) -> Result<Option<Piece>, ScrubError> {
         let mut parts = Vec::new();
         loop {
