@@ -124,7 +124,12 @@ impl<'a> Output<'a> {
             file.take(READ_MAX).read_to_end(&mut bytes).map(|_| bytes)
         });
         match read {
-            Ok(bytes) => self.in_time().map(|()| Some(bytes)),
+            Ok(bytes) => {
+                if bytes.len() as u64 == READ_MAX {
+                    self.truncated(&path.display().to_string(), "read only as far as 16 MiB");
+                }
+                self.in_time().map(|()| Some(bytes))
+            }
             Err(error) => self.go_on(&path.display().to_string(), &error).map(|()| None),
         }
     }
