@@ -374,7 +374,7 @@ impl EntryWriter<'_, '_> {
     }
 
     fn stopped(&mut self) -> CollectError {
-        self.tear("cut here: stopped at the deadline");
+        self.tear("cut here: the step was stopped");
         CollectError::Stopped
     }
 
@@ -487,7 +487,7 @@ impl EntryWriter<'_, '_> {
                 Ok(())
             }
             Err(error) => {
-                let text = "cut here: stopped at the deadline";
+                let text = "cut here: the step was stopped";
                 if state == State::Start {
                     let path = self.meta.path.clone();
                     self.out.noted(NoteKind::Truncated, &path, text);
