@@ -402,11 +402,11 @@ mod tests {
     use crate::{gather::permits::Permits, host::Deadline};
     use std::path::Path;
 
-    fn packed(bytes: &[u8]) -> Result<PackedPart, PackError> {
+    fn packed(bytes: &[u8]) -> PackedPart {
         let deadline = Deadline::after(Duration::from_secs(1), Arc::default());
         let permit = Permits::new(10).acquire(1, &deadline).unwrap();
         let (compressed, size) = (bytes.to_vec(), bytes.len() as u64);
-        Ok(PackedPart { compressed, size, redactions: 0, _permit: Arc::new(permit) })
+        PackedPart { compressed, size, redactions: 0, _permit: Arc::new(permit) }
     }
 
     #[test]
@@ -419,10 +419,10 @@ mod tests {
         for _ in 0..3 {
             ledger.next_part().unwrap();
         }
-        ledger.store_part(0, 2, packed(b"third part"), &mut spool).unwrap();
-        ledger.store_part(0, 1, packed(b"second part"), &mut spool).unwrap();
+        ledger.store_part(0, 2, Ok(packed(b"third part")), &mut spool).unwrap();
+        ledger.store_part(0, 1, Ok(packed(b"second part")), &mut spool).unwrap();
         assert_eq!(spool.len(), 0, "a later part took the room of the first");
-        let full = ledger.store_part(0, 0, packed(b"first part"), &mut spool).unwrap_err();
+        let full = ledger.store_part(0, 0, Ok(packed(b"first part")), &mut spool).unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::QuotaExceeded);
         let mut kept = Vec::new();
         spool.copy(ledger.large(0).unwrap().parts[0], &mut kept).unwrap();
