@@ -10,6 +10,7 @@ use super::{
     suggest, syntax,
 };
 use crate::{
+    host::Host,
     plugin::Plugins,
     redact::{Redaction, Rule},
     secret::SecretSource,
@@ -85,6 +86,7 @@ pub(super) struct Checker<'a> {
     pub(super) order: &'a [usize],
     pub(super) base: &'a Path,
     pub(super) env: Env<'a>,
+    pub(super) host: Option<&'a dyn Host>,
     /// Some of the profile is no TOML, so what is missing may only seem to be.
     pub(super) broken: bool,
     pub(super) findings: Findings,
