@@ -1,8 +1,6 @@
 //! A host of which only a copy of its files is here: an unpacked report, a mounted disk.
 
-use super::{
-    CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Process, Traffic, Usage, file,
-};
+use super::{CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Process, Usage, file};
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::io::Errno;
 use std::{
@@ -145,17 +143,20 @@ impl Host for Tree {
     /// The interfaces that `/sys/class/net` and `/proc/net` of the tree tell of: with hardware
     /// address and IPv6 addresses, without IPv4 ones and counters.
     fn interfaces(&self) -> Vec<Interface> {
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<String, Interface> = BTreeMap::new();
         for path in self.entries(Path::new("/sys/class/net")).unwrap_or_default() {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let said = |what| self.text(&format!("/sys/class/net/{name}/{what}"));
-            let interface = named(&mut found, &name);
-            interface.mac = said("address").unwrap_or_default().trim().to_owned();
-            interface.mtu = said("mtu").and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(0);
+            let mac = said("address").unwrap_or_default().trim().to_owned();
+            let mtu = said("mtu").and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(0);
+            found.insert(name.clone(), Interface { name, mac, mtu, ..Interface::default() });
         }
         for line in self.text("/proc/net/if_inet6").unwrap_or_default().lines() {
             if let Some((name, address)) = address_of(line) {
-                named(&mut found, name).addresses.push(address);
+                let interface = found
+                    .entry(name.to_owned())
+                    .or_insert_with(|| Interface { name: name.to_owned(), ..Interface::default() });
+                interface.addresses.push(address);
             }
         }
         found.into_values().collect()
@@ -169,14 +170,6 @@ impl Host for Tree {
 fn unsupported(what: &str) -> io::Error {
     let text = format!("{what} cannot be had from a copy of a host's files");
     io::Error::new(io::ErrorKind::Unsupported, text)
-}
-
-fn named<'m>(found: &'m mut BTreeMap<String, Interface>, name: &str) -> &'m mut Interface {
-    found.entry(name.to_owned()).or_insert_with(|| Interface {
-        name: name.to_owned(),
-        received: Traffic::default(),
-        ..Interface::default()
-    })
 }
 
 /// The name and the address in a line of `/proc/net/if_inet6`: address, index, length of the prefix,
