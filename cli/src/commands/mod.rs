@@ -3,6 +3,7 @@
 mod lists;
 mod outbox;
 mod profile;
+mod redact;
 mod run;
 pub(crate) mod send;
 
@@ -65,6 +66,7 @@ pub(crate) fn dispatch(cli: &Cli, voice: &dyn Voice) -> Result<Exit, Failure> {
         Some(Command::Send { bundle, profile }) => {
             send::send(&context, bundle.as_deref(), profile.as_deref())
         }
+        Some(Command::Redact(job)) => redact::redact(&context, job),
         Some(Command::Outbox) => outbox::outbox(&context),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
