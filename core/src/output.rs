@@ -5,13 +5,13 @@ use crate::{
     collector::CollectError,
     gather::{EntryMeta, Message, Permits, StepEvent, Whole},
     host::{CommandLine, Deadline, Host},
+    names::Names,
     profile::Binary,
     redact::{self, Cutter, Piece, Redaction},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
     io::{self, ErrorKind, Read, Write},
     mem,
     path::Path,
@@ -34,9 +34,6 @@ const FRAME: u64 = 2 << 10;
 
 /// What [`Output::read`] takes at most.
 const READ_MAX: u64 = 16 << 20;
-
-/// `NAME_MAX` of Linux is 255 bytes; the rest is for a `~` and a number.
-const LONGEST_NAME: usize = 255 - 8;
 
 /// How many characters of a command's standard error go into a note.
 const STDERR_SHOWN: usize = 500;
@@ -66,7 +63,7 @@ pub struct Output<'a> {
     pub(crate) full: &'a AtomicBool,
     pub(crate) messages: &'a Sender<Message>,
     /// The paths of entries, and those of their folders with a `/` behind.
-    pub(crate) names: BTreeSet<String>,
+    pub(crate) names: Names,
 }
 
 impl<'a> Output<'a> {
@@ -191,7 +188,7 @@ impl<'a> Output<'a> {
         modified: Option<Timestamp>,
     ) -> Result<EntryWriter<'_, 'a>, CollectError> {
         self.in_time()?;
-        let path = self.free_path(name);
+        let path = format!("{}/{}", self.id, self.names.free(&self.redaction.text(name)));
         let meta = EntryMeta { path, source: self.redaction.text(source), modified };
         Ok(EntryWriter {
             meta,
@@ -249,49 +246,6 @@ impl<'a> Output<'a> {
         // Nobody listens any more once the step was abandoned.
         _ = self.messages.send(Message { step: self.index, event });
     }
-
-    /// The path of a new entry: inside the step's folder, redacted, used once, and in no folder that
-    /// is an entry.
-    fn free_path(&mut self, name: &str) -> String {
-        let name = self.redaction.text(name);
-        let parts = name.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
-        let clean: Vec<String> = parts
-            .map(|part| shortened(&part.replace(|char: char| char.is_control(), "_")).to_owned())
-            .collect();
-        let (last, folders) =
-            clean.split_last().map_or(("entry", &[][..]), |(last, folders)| (last, folders));
-        let mut path = String::new();
-        for folder in folders {
-            let free =
-                self.free_name(&format!("{path}{folder}"), |taken, free| !taken.contains(free));
-            path = free + "/";
-            self.names.insert(path.clone());
-        }
-        let free = self.free_name(&format!("{path}{last}"), |taken, free| {
-            !taken.contains(free) && !taken.contains(&format!("{free}/"))
-        });
-        self.names.insert(free.clone());
-        format!("{}/{free}", self.id)
-    }
-
-    /// The name itself, or the first with a number behind it that is free.
-    fn free_name(&self, name: &str, is_free: fn(&BTreeSet<String>, &str) -> bool) -> String {
-        let mut free = name.to_owned();
-        for number in 2.. {
-            if is_free(&self.names, &free) {
-                break;
-            }
-            free = format!("{name}~{number}");
-        }
-        free
-    }
-}
-
-/// The beginning of a name that every file system takes, with room for what makes it unique. Bytes
-/// that are no UTF-8, and redaction, can make a name longer than it was.
-fn shortened(name: &str) -> &str {
-    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
-    &name[..end.unwrap_or(0)]
 }
 
 /// An entry that is being written; ended by [`EntryWriter::end`].

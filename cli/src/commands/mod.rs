@@ -3,6 +3,7 @@
 mod lists;
 mod outbox;
 mod profile;
+mod redact;
 mod run;
 pub(crate) mod send;
 
@@ -14,7 +15,12 @@ use crate::{
     report::{self, Voice},
 };
 use clap::CommandFactory;
-use collect_core::{Profile, plugin::Plugins, profile::load};
+use collect_core::{
+    Profile,
+    host::Host,
+    plugin::Plugins,
+    profile::{load, load_for},
+};
 use std::sync::Arc;
 
 /// What every command needs.
@@ -26,6 +32,13 @@ pub(crate) struct Context<'c> {
 }
 
 impl Context<'_> {
+    /// Reads a profile, to redact data of a host by it.
+    fn profile_for(&self, host: &dyn Host, named: &str) -> Result<Arc<Profile>, Failure> {
+        let library = self.places.library();
+        let loaded = load_for(host, named, &library, &self.plugins, &paths::environment);
+        Ok(Arc::new(loaded?))
+    }
+
     /// Reads a profile.
     fn profile(&self, named: &str) -> Result<Arc<Profile>, Failure> {
         let library = self.places.library();
@@ -53,6 +66,7 @@ pub(crate) fn dispatch(cli: &Cli, voice: &dyn Voice) -> Result<Exit, Failure> {
         Some(Command::Send { bundle, profile }) => {
             send::send(&context, bundle.as_deref(), profile.as_deref())
         }
+        Some(Command::Redact(job)) => redact::redact(&context, job),
         Some(Command::Outbox) => outbox::outbox(&context),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

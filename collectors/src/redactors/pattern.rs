@@ -2,7 +2,7 @@
 
 use collect_core::{
     Redactor,
-    redact::{Invalid, Redaction, Rule, RuleError},
+    redact::{Invalid, Redaction, Rule, RuleContext, RuleError},
     register,
 };
 use regex_syntax::{ParserBuilder, hir::literal::Extractor};
@@ -47,7 +47,7 @@ struct Examples {
 register!("pattern" => Pattern as Redactor);
 
 impl Redactor for Pattern {
-    fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError> {
+    fn rules(&self, id: &str, _: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
         let anchors = if self.anchors.is_empty() {
             anchors(&self.pattern)
         } else {
@@ -64,10 +64,11 @@ impl Redactor for Pattern {
         if self.pattern.is_empty() {
             return vec![invalid("pattern", "no expression is given".into(), None)];
         }
-        let redaction = match self.rules("example").and_then(Redaction::compile) {
-            Ok(redaction) => redaction,
-            Err(error) => return vec![invalid("pattern", error.to_string(), None)],
-        };
+        let redaction =
+            match self.rules("example", &RuleContext::default()).and_then(Redaction::compile) {
+                Ok(redaction) => redaction,
+                Err(error) => return vec![invalid("pattern", error.to_string(), None)],
+            };
         let replaced = |text: &&String| redaction.text(text) != **text;
         let wrong = |text: &String, is: &str| {
             let help = "correct the expression, its anchors, or the example";
@@ -112,7 +113,9 @@ mod tests {
     }
 
     fn scrubbed(pattern: &Pattern, text: &str) -> String {
-        Redaction::compile(pattern.rules("license").unwrap()).unwrap().text(text)
+        Redaction::compile(pattern.rules("license", &RuleContext::default()).unwrap())
+            .unwrap()
+            .text(text)
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use pack::{EntryMeta, Whole, hexadecimal, withheld};
+pub(crate) use pack::{EntryMeta, Whole, add, hexadecimal, withheld};
 pub(crate) use permits::Permits;
 pub(crate) use step::{Message, StepEvent};
 

@@ -9,6 +9,7 @@ use super::{
     syntax,
 };
 use crate::{
+    host::Host,
     plugin::Plugins,
     recipient::Recipient,
     redact::{Redaction, Rule},
@@ -86,6 +87,7 @@ pub(super) struct Checker<'a> {
     pub(super) order: &'a [usize],
     pub(super) base: &'a Path,
     pub(super) env: Env<'a>,
+    pub(super) host: Option<&'a dyn Host>,
     /// Some of the profile is no TOML, so what is missing may only seem to be.
     pub(super) broken: bool,
     pub(super) findings: Findings,

@@ -9,7 +9,7 @@ use super::{
     source::{Finding, Findings, Sources, Span},
     syntax,
 };
-use crate::plugin::Plugins;
+use crate::{host::Host, plugin::Plugins};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
@@ -31,6 +31,31 @@ pub fn load(
     library: &Library,
     plugins: &Plugins,
     env: Env<'_>,
+) -> Result<Profile, ProfileError> {
+    read(named, library, plugins, env, None)
+}
+
+/// Reads a profile as [`load`] does, to redact data of `host`: redactors learn its facts from it.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_for(
+    host: &dyn Host,
+    named: &str,
+    library: &Library,
+    plugins: &Plugins,
+    env: Env<'_>,
+) -> Result<Profile, ProfileError> {
+    read(named, library, plugins, env, Some(host))
+}
+
+fn read(
+    named: &str,
+    library: &Library,
+    plugins: &Plugins,
+    env: Env<'_>,
+    host: Option<&dyn Host>,
 ) -> Result<Profile, ProfileError> {
     let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
         ProfileError::new(vec![Problem::general(message, help)])
@@ -59,6 +84,7 @@ pub fn load(
         order: &order,
         base: &base,
         env,
+        host,
         broken: !broken.is_empty(),
         findings: Findings::default(),
     };

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     collector::Invalid,
     plugin::{Plugin, Registry},
-    redact::Rule,
+    redact::{Rule, RuleContext, RuleError},
     suggest,
 };
 use schemars::JsonSchema;
@@ -112,17 +112,20 @@ impl Checker<'_> {
         } else {
             section
         };
+        let context = RuleContext { base: self.base, env: self.env, host: self.host };
         let (mut rules, mut ids) = (Vec::new(), Vec::new());
         for redactor in self.configured(&kind, section) {
             let wrong = redactor.built.value.check();
             // What is wrong with a rule, this has said already, and better.
             let usable = wrong.is_empty() && !redactor.built.doubtful;
             self.invalid(&redactor, wrong);
-            match redactor.built.value.rules(&redactor.id) {
+            match redactor.built.value.rules(&redactor.id, &context) {
                 Ok(more) if redactor.enabled => {
                     rules.extend(more);
                     ids.push(redactor.id);
                 }
+                // What is switched off needs no value that this host may not have.
+                Err(RuleError::Secret { .. }) if !redactor.enabled => {}
                 Err(error) if usable => {
                     let message = error.to_string();
                     let span = redactor.options.span_of_any(&message);

@@ -19,7 +19,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use crate::{host::Host, profile::Env, secret::SecretError};
+use std::{collections::BTreeMap, path::Path};
 use thiserror::Error;
 
 pub use self::{
@@ -33,11 +34,30 @@ pub use crate::collector::Invalid;
 /// A plugin that gives rules to the one shared scan.
 pub trait Redactor: Send + Sync {
     /// The rules of this redactor, configured as `[redact.ID]`.
-    fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError>;
+    fn rules(&self, id: &str, context: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError>;
 
     /// Says what is wrong with the options beyond their types; the profile is refused then.
     fn check(&self) -> Vec<Invalid> {
         Vec::new()
+    }
+}
+
+/// What a redactor may ask for what its rules depend on.
+#[derive(Clone, Copy)]
+pub struct RuleContext<'c> {
+    /// The folder that relative paths of the profile are meant from.
+    pub base: &'c Path,
+    /// Looks up an environment variable.
+    pub env: Env<'c>,
+    /// The host whose data is redacted, so that its facts can be learnt; none if nothing is going
+    /// to be redacted, as when a profile is only checked.
+    pub host: Option<&'c dyn Host>,
+}
+
+impl Default for RuleContext<'_> {
+    /// No folder, no environment, no host.
+    fn default() -> Self {
+        Self { base: Path::new(""), env: &|_| None, host: None }
     }
 }
 
@@ -79,6 +99,14 @@ pub enum RuleError {
         pattern: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A value that it is to look for cannot be read.
+    #[error("rule `{rule}` cannot be used: {source}")]
+    Secret {
+        /// The rule.
+        rule: String,
+        /// Why.
+        source: SecretError,
     },
     /// Anything else.
     #[error("rule `{rule}` cannot be used: {reason}")]
