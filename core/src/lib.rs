@@ -13,6 +13,7 @@ pub mod files;
 pub mod gather;
 pub mod host;
 pub mod identity;
+pub mod inside;
 pub mod outbox;
 pub mod output;
 pub mod plan;
