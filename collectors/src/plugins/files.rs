@@ -51,6 +51,10 @@ impl Collector for Files {
         out.files(&set)
     }
 
+    fn describe(&self) -> Option<String> {
+        Some(self.paths.join(", "))
+    }
+
     fn check(&self) -> Vec<Invalid> {
         if self.paths.is_empty() {
             return vec![Invalid {

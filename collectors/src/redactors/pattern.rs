@@ -85,11 +85,7 @@ impl Redactor for Pattern {
 }
 
 fn invalid(option: &'static str, message: String, help: Option<String>) -> Invalid {
-    Invalid {
-        option,
-        message,
-        help,
-    }
+    Invalid { option, message, help }
 }
 
 /// Words of which one stands in every match; none if the expression has no such words.
@@ -104,11 +100,7 @@ fn anchors(pattern: &str) -> Vec<Vec<u8>> {
         return Vec::new();
     };
     let usable = literals.iter().all(|word| word.len() >= 3 && !word.as_bytes().contains(&b'\n'));
-    if usable {
-        literals.iter().map(|word| word.as_bytes().to_vec()).collect()
-    } else {
-        Vec::new()
-    }
+    if usable { literals.iter().map(|word| word.as_bytes().to_vec()).collect() } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -116,10 +108,7 @@ mod tests {
     use super::*;
 
     fn pattern(pattern: &str) -> Pattern {
-        Pattern {
-            pattern: pattern.into(),
-            ..Pattern::default()
-        }
+        Pattern { pattern: pattern.into(), ..Pattern::default() }
     }
 
     fn scrubbed(pattern: &Pattern, text: &str) -> String {
@@ -130,10 +119,7 @@ mod tests {
     fn the_group_that_is_named_or_numbered_is_replaced() {
         let named = pattern("ACME-(?<secret>[A-Z0-9]+)");
         assert_eq!(scrubbed(&named, "key ACME-AB12 ok"), "key ACME-[redacted:license] ok");
-        let numbered = Pattern {
-            group: Some(1),
-            ..pattern("customer ([0-9]+) of")
-        };
+        let numbered = Pattern { group: Some(1), ..pattern("customer ([0-9]+) of") };
         assert_eq!(scrubbed(&numbered, "customer 77 of 9"), "customer [redacted:license] of 9");
         assert_eq!(scrubbed(&pattern("[0-9]{4}x"), "a 1234x"), "a [redacted:license]");
     }

@@ -1,8 +1,9 @@
 //! Removes passwords, tokens, keys and other credentials.
 
 use collect_core::{
-    Redactor, register,
+    Redactor,
     redact::{Rule, RuleError},
+    register,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
