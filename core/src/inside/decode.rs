@@ -3,9 +3,10 @@
 
 use super::form::Codec;
 use crate::host::Deadline;
+use flate2::bufread::GzDecoder;
 use std::{
     cell::{Cell, RefCell},
-    io::{self, BufReader, ErrorKind, Read},
+    io::{self, BufRead, BufReader, ErrorKind, Read},
     rc::Rc,
 };
 use xz2::stream::{CONCATENATED, Stream};
@@ -97,7 +98,7 @@ pub(super) struct Decoded<'r> {
 impl<'r> Decoded<'r> {
     pub(super) fn new(from: &'r mut dyn Read, codec: Codec, meter: Rc<Meter>) -> Self {
         let trouble = Slot::default();
-        let decoder = decoder(from, codec).unwrap_or_else(|error| {
+        let decoder = codec.decoder(from).unwrap_or_else(|error| {
             *trouble.borrow_mut() = Some(damage(codec, &error));
             Box::new(io::empty())
         });
@@ -142,19 +143,61 @@ fn damage(codec: Codec, error: &io::Error) -> Trouble {
     })
 }
 
-fn decoder<'r>(from: &'r mut dyn Read, codec: Codec) -> io::Result<Box<dyn Read + 'r>> {
-    let from = BufReader::with_capacity(32 << 10, from);
-    Ok(match codec {
-        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(from)),
-        Codec::Xz => {
-            let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
-            Box::new(xz2::bufread::XzDecoder::new_stream(from, stream))
+impl Codec {
+    /// What is compressed like this, decompressed while it is read: all members or frames that
+    /// follow one another, in bounded memory. How much comes out is not bounded.
+    ///
+    /// # Errors
+    ///
+    /// Returns that of a decoder which could not be made.
+    pub fn decoder<'r>(self, from: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+        let from = BufReader::with_capacity(32 << 10, from);
+        Ok(match self {
+            Self::Gzip => Box::new(GzipMembers(Some(GzDecoder::new(from)))),
+            Self::Xz => {
+                let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
+                Box::new(xz2::bufread::XzDecoder::new_stream(from, stream))
+            }
+            Self::Zstandard => {
+                let mut decoder = zstd::Decoder::with_buffer(from)?;
+                decoder.window_log_max(ZSTD_WINDOW)?;
+                Box::new(decoder)
+            }
+            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(from)),
+        })
+    }
+}
+
+/// The members of a gzip file, one after the other. NULs behind one are padding, as tapes leave it,
+/// and file systems that lost their power.
+struct GzipMembers<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.0 {
+            let count = decoder.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let from = self.0.take().map(GzDecoder::into_inner);
+            self.0 = from.map(past_padding).transpose()?.flatten().map(GzDecoder::new);
         }
-        Codec::Zstandard => {
-            let mut decoder = zstd::Decoder::with_buffer(from)?;
-            decoder.window_log_max(ZSTD_WINDOW)?;
-            Box::new(decoder)
+        Ok(0)
+    }
+}
+
+/// The reader past its NULs, if something follows them.
+fn past_padding<R: BufRead>(mut from: R) -> io::Result<Option<R>> {
+    loop {
+        let bytes = from.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(None);
         }
-        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(from)),
-    })
+        let nuls = bytes.iter().take_while(|&&byte| byte == 0).count();
+        let is_over = nuls < bytes.len();
+        from.consume(nuls);
+        if is_over {
+            return Ok(Some(from));
+        }
+    }
 }

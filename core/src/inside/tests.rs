@@ -163,6 +163,19 @@ fn members_that_were_written_one_after_the_other_are_all_read() {
 }
 
 #[test]
+fn nuls_behind_a_compressed_file_are_no_damage_and_anything_else_is() {
+    let behind = |bytes: &[u8]| [&gzip(b"one\n"), bytes].concat();
+    let host = FakeHost::new()
+        .bytes("/var/log/padded.gz", behind(&vec![0; 100_000]))
+        .bytes("/var/log/more.gz", behind(b"and then text\n"));
+    let collected = take(host);
+    assert_eq!(collected.text("/var/log/padded"), "one\n");
+    assert_eq!(collected.record("/var/log/padded").truncated, None);
+    assert_eq!(collected.text("/var/log/more"), "one\n");
+    assert_ne!(collected.record("/var/log/more").truncated, None);
+}
+
+#[test]
 fn of_a_stream_that_ends_too_early_whole_lines_are_kept_and_the_cut_is_said() {
     let log = long_log();
     for (name, packed) in [
