@@ -415,7 +415,8 @@ mod tests {
         let mut spool = Spool::new(20, 20, Path::new("/nonexistent"));
         let mut ledger = Ledger::new();
         let (path, source) = ("step/log".to_owned(), String::new());
-        ledger.begin(EntryMeta { path, source, modified: None });
+        let (decoded, binary) = (Vec::new(), false);
+        ledger.begin(EntryMeta { path, source, modified: None, decoded, binary });
         for _ in 0..3 {
             ledger.next_part().unwrap();
         }
