@@ -80,7 +80,7 @@ fn quote_at(line: &[u8], at: usize) -> &[u8] {
 }
 
 /// How long a text is up to the quotes that end it.
-fn quoted_len(text: &[u8], quote: &[u8]) -> usize {
+pub(super) fn quoted_len(text: &[u8], quote: &[u8]) -> usize {
     let mut at = 0;
     while at < text.len() {
         if text[at..].starts_with(quote) {
@@ -100,7 +100,7 @@ fn quoted_len(text: &[u8], quote: &[u8]) -> usize {
 }
 
 /// How long an object or a list is, if it ends.
-fn composite_len(text: &[u8]) -> Option<usize> {
+pub(super) fn composite_len(text: &[u8]) -> Option<usize> {
     let (mut depth, mut at) = (0_usize, 0);
     while at < text.len() {
         match text[at] {
