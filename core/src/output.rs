@@ -121,7 +121,12 @@ impl<'a> Output<'a> {
             file.take(READ_MAX).read_to_end(&mut bytes).map(|_| bytes)
         });
         match read {
-            Ok(bytes) => self.in_time().map(|()| Some(bytes)),
+            Ok(bytes) => {
+                if bytes.len() as u64 == READ_MAX {
+                    self.truncated(&path.display().to_string(), "read only as far as 16 MiB");
+                }
+                self.in_time().map(|()| Some(bytes))
+            }
             Err(error) => self.go_on(&path.display().to_string(), &error).map(|()| None),
         }
     }
@@ -323,7 +328,7 @@ impl EntryWriter<'_, '_> {
     }
 
     fn stopped(&mut self) -> CollectError {
-        self.tear("cut here: stopped at the deadline");
+        self.tear("cut here: the step was stopped");
         CollectError::Stopped
     }
 
@@ -436,7 +441,7 @@ impl EntryWriter<'_, '_> {
                 Ok(())
             }
             Err(error) => {
-                let text = "cut here: stopped at the deadline";
+                let text = "cut here: the step was stopped";
                 if state == State::Start {
                     let path = self.meta.path.clone();
                     self.out.noted(NoteKind::Truncated, &path, text);

@@ -47,12 +47,18 @@ impl Collector for Files {
         out.files(&set)
     }
 
+    fn describe(&self) -> Option<String> {
+        Some(self.paths.join(", "))
+    }
+
     fn check(&self) -> Vec<Invalid> {
         if self.paths.is_empty() {
             return vec![Invalid {
                 option: "paths",
                 message: "no path is given".into(),
-                help: Some(r#"name what to copy, as in `paths = ["/var/log/product/*.log"]`"#.into()),
+                help: Some(
+                    r#"name what to copy, as in `paths = ["/var/log/product/*.log"]`"#.into(),
+                ),
             }];
         }
         self.set().err().unwrap_or_default()

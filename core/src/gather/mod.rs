@@ -12,6 +12,7 @@ mod coordinator;
 mod ledger;
 mod pack;
 mod permits;
+mod shares;
 mod step;
 #[cfg(test)]
 mod tests;

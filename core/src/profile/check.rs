@@ -1,19 +1,20 @@
 //! Makes a [`Profile`] of a merged table, or says everything that is wrong with it.
 
 use super::{
-    Compression, ConfiguredSink, Limits, Profile, ReportForm, Step, StepOptions,
+    Compression, ConfiguredSink, LEAST_MEMORY, Limits, Profile, ReportForm, Step, StepOptions,
     merge::{SECTIONS, TABLES},
     options::{Options, schema_of},
     read::Env,
-    recipient,
     source::{Finding, Findings, Sources, Span},
-    suggest, syntax,
+    syntax,
 };
 use crate::{
     host::Host,
     plugin::Plugins,
+    recipient::Recipient,
     redact::{Redaction, Rule},
     secret::SecretSource,
+    suggest,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -115,7 +116,7 @@ impl Checker<'_> {
                     .label("needs `[encrypt]`")
                     .help(
                         "add `[encrypt]` with `recipients = [\"age1…\"]`; \
-                         `collect-desk keygen` makes such a key"
+                         `age-keygen` makes such a key"
                             .to_owned(),
                     ),
             );
@@ -216,8 +217,9 @@ impl Checker<'_> {
         let places = options.table.get("recipients").and_then(|value| value.get_ref().as_array());
         for (place, written) in places.into_iter().flat_map(|places| places.iter()).zip(&recipients)
         {
-            if let Err((message, help)) = recipient::check(written) {
-                self.findings.push(Finding::new(place.span(), message).help(help));
+            if let Err(error) = written.parse::<Recipient>() {
+                let finding = Finding::new(place.span(), error.to_string());
+                self.findings.push(finding.help(error.help));
             }
         }
         Some(recipients)
@@ -308,14 +310,15 @@ impl Verify for ReportForm {
 
 impl Verify for Limits {
     fn verify(&self, options: &Options<'_>, findings: &mut Findings) {
-        let empty = [
-            ("time", self.time.0.is_zero()),
-            ("size", self.size.0 == 0),
-            ("memory", self.memory.0 == 0),
-        ];
+        let empty = [("time", self.time.0.is_zero()), ("size", self.size.0 == 0)];
         for (name, _) in empty.into_iter().filter(|(_, empty)| *empty) {
             let message = format!("with no {name} at all nothing can be gathered");
             findings.push(Finding::new(options.span_of(name), message));
+        }
+        if self.memory < LEAST_MEMORY {
+            let message = format!("{} of memory is too little", self.memory);
+            let help = format!("a run can do with {LEAST_MEMORY} or more");
+            findings.push(Finding::new(options.span_of("memory"), message).help(help));
         }
     }
 }

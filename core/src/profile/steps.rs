@@ -5,12 +5,12 @@ use super::{
     check::{Checker, ID_HELP, SinkSecret, Verify, is_id},
     options::{Built, Options, option_names, schema_by, schema_of},
     source::{Finding, Span},
-    suggest,
 };
 use crate::{
     collector::Invalid,
     plugin::{Plugin, Registry},
     redact::{Rule, RuleContext, RuleError},
+    suggest,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
