@@ -35,7 +35,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// How long nothing may come from packing once the steps are over. The largest task takes far less
 /// than a second; what takes so much longer is an expression that does not come to an end.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 10 });
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often deadlines are looked at, at least.
 const TICK: Duration = Duration::from_millis(20);

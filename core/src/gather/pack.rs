@@ -91,7 +91,7 @@ pub(crate) struct PackedPart {
     /// How many redactions were made in it.
     pub(crate) redactions: u64,
     /// Held until the part is stored, so that what waits to be stored is bounded too.
-    pub(crate) permit: Arc<Permit>,
+    pub(crate) _permit: Arc<Permit>,
 }
 
 /// Redacts and compresses part `number` of a large entry. An error says why the whole entry must not
@@ -111,7 +111,7 @@ pub(crate) fn part(
     let compressed = format.compress(&scrubbed.bytes);
     let (size, redactions) = (scrubbed.bytes.len() as u64, scrubbed.counts.values().sum());
     digest.add(number, scrubbed.bytes, &scrubbed.counts, Arc::clone(&permit));
-    Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, permit }))
+    Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, _permit: permit }))
 }
 
 /// The digest of a large entry, taken in the order of its parts whatever the order they come in.
