@@ -13,6 +13,7 @@ pub mod files;
 pub mod gather;
 pub mod host;
 pub mod identity;
+pub mod inside;
 mod names;
 pub mod outbox;
 pub mod output;

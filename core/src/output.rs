@@ -5,6 +5,7 @@ use crate::{
     collector::CollectError,
     gather::{EntryMeta, Message, Permits, StepEvent, Whole},
     host::{CommandLine, Deadline, Host},
+    inside::Form,
     names::Names,
     profile::Binary,
     redact::{self, Cutter, Piece, Redaction},
@@ -93,7 +94,8 @@ impl<'a> Output<'a> {
         self.redaction
     }
 
-    /// Copies a file to the same path below the step's folder, following symbolic links.
+    /// Copies a file to the same path below the step's folder, following symbolic links. What is
+    /// compressed, archived or in UTF-16 is stored as plain text.
     ///
     /// What cannot be read is noted: absent, denied or failed.
     pub fn file(&mut self, path: impl AsRef<Path>) -> Result<(), CollectError> {
@@ -102,11 +104,7 @@ impl<'a> Output<'a> {
         let opened = self.host.canonical(path).and_then(|path| self.host.open(&path));
         let opened = opened.and_then(|file| Ok((file.info()?, file)));
         match opened {
-            Ok((info, mut file)) => {
-                let mut entry = self.entry(&name, &name, info.modified)?;
-                entry.copy(&mut file)?;
-                entry.end()
-            }
+            Ok((info, mut file)) => self.unfold(&mut file, &name, &name, info.modified),
             Err(error) => self.go_on(&name, &error),
         }
     }
@@ -189,7 +187,8 @@ impl<'a> Output<'a> {
     ) -> Result<EntryWriter<'_, 'a>, CollectError> {
         self.in_time()?;
         let path = format!("{}/{}", self.id, self.names.free(&self.redaction.text(name)));
-        let meta = EntryMeta { path, source: self.redaction.text(source), modified };
+        let source = self.redaction.text(source);
+        let meta = EntryMeta { path, source, modified, decoded: Vec::new(), binary: false };
         Ok(EntryWriter {
             meta,
             cutter: Some(self.redaction.cutter()),
@@ -313,6 +312,11 @@ impl EntryWriter<'_, '_> {
         Ok(taken)
     }
 
+    /// Says what was undone to come to this entry, the outermost first.
+    pub(crate) fn decoded_from(&mut self, decoded: &[&str]) {
+        self.meta.decoded = decoded.iter().map(|&what| what.to_owned()).collect();
+    }
+
     /// Says that something was cut from this entry: where, and how much.
     pub fn truncated(&mut self, what: &str) {
         let what = self.out.redaction.text(what);
@@ -379,13 +383,24 @@ impl EntryWriter<'_, '_> {
 
     /// Whether the entry may be in the bundle; looked at once, when its first bytes are there.
     fn is_wanted(&mut self) -> bool {
-        if self.state == State::Start
-            && self.out.binary == Binary::Drop
-            && redact::looks_binary(&self.buffer[..self.filled])
-        {
-            self.state = State::LeftOut;
-            let path = self.meta.path.clone();
-            self.out.noted(NoteKind::Dropped, &path, "left out: it holds binary data");
+        if self.state == State::Start {
+            let head = &self.buffer[..self.filled];
+            let why = if let Form::Compressed(_) = Form::of(head) {
+                // Whatever the policy: nobody can say what is in it.
+                Some("left out: it holds compressed data that was not opened")
+            } else if !redact::looks_binary(head) {
+                None
+            } else if self.out.binary == Binary::Drop {
+                Some("left out: it holds binary data")
+            } else {
+                self.meta.binary = true;
+                None
+            };
+            if let Some(why) = why {
+                self.state = State::LeftOut;
+                let path = self.meta.path.clone();
+                self.out.noted(NoteKind::Dropped, &path, why);
+            }
         }
         self.state != State::LeftOut
     }

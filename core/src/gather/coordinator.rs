@@ -352,9 +352,10 @@ impl<'r> Coordinator<'r> {
         self.packing.spawn_fifo(move || {
             let work = || {
                 let redaction = &plan.profile.redaction;
-                match pack::part(piece, permit, number, &digests, redaction, plan.format) {
+                let entry = (&meta, &*digests);
+                match pack::part(piece, permit, number, entry, redaction, plan.format) {
                     Ok(packed) => packed.map_err(|_| PackError::Lost),
-                    Err(error) => Err(PackError::Withheld(pack::withheld(&meta, &error))),
+                    Err(note) => Err(PackError::Withheld(note)),
                 }
             };
             let packed = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PackError::Lost));

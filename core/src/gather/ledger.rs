@@ -415,7 +415,13 @@ mod tests {
         let mut spool = Spool::new(20, 20, Path::new("/nonexistent"));
         let mut ledger = Ledger::new();
         let (path, source) = ("step/log".to_owned(), String::new());
-        ledger.begin(EntryMeta { path, source, modified: None });
+        ledger.begin(EntryMeta {
+            path,
+            source,
+            modified: None,
+            decoded: Vec::new(),
+            binary: false,
+        });
         for _ in 0..3 {
             ledger.next_part().unwrap();
         }

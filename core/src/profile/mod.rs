@@ -194,7 +194,7 @@ pub enum Binary {
     /// It is left out and named.
     #[default]
     Drop,
-    /// It is kept; redaction is tried all the same.
+    /// It is kept byte for byte, unless redaction finds something in it: then it is left out.
     Keep,
 }
 

@@ -44,7 +44,8 @@ OPTIONS OF EVERY STEP
   binary  ("drop" or "keep")
       What happens to binary data.
         "drop": It is left out and named.
-        "keep": It is kept; redaction is tried all the same.
+        "keep": It is kept byte for byte, unless redaction finds something in
+        it: then it is left out.
 "#;
     assert!(page.starts_with(expected), "{page}");
     let sink = reference(&plugins(), "s3").unwrap();
