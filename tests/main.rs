@@ -20,6 +20,8 @@ mod private_collector;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod redact;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod secrets;

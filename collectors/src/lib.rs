@@ -3,7 +3,9 @@
 //! A collector is a file in `src/plugins/`, a redactor is a file in `src/redactors/`; nothing else
 //! names them. They reach the machine only through [`collect_core::host::Host`].
 
+mod examples;
 mod facts;
+mod fields;
 mod journal;
 
 mod plugins {

@@ -1,8 +1,9 @@
 //! Removes what a regular expression of the profile finds.
 
+use crate::examples::{Examples, invalid};
 use collect_core::{
     Redactor,
-    redact::{Invalid, Redaction, Rule, RuleContext, RuleError},
+    redact::{Invalid, Rule, RuleContext, RuleError},
     register,
 };
 use regex_syntax::{ParserBuilder, hir::literal::Extractor};
@@ -34,16 +35,6 @@ pub(crate) struct Pattern {
     examples: Examples,
 }
 
-/// Texts that show what an expression means.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "kebab-case")]
-struct Examples {
-    /// Lines in which something is replaced.
-    hit: Vec<String>,
-    /// Lines in which nothing is.
-    miss: Vec<String>,
-}
-
 register!("pattern" => Pattern as Redactor);
 
 impl Redactor for Pattern {
@@ -64,29 +55,8 @@ impl Redactor for Pattern {
         if self.pattern.is_empty() {
             return vec![invalid("pattern", "no expression is given".into(), None)];
         }
-        let redaction =
-            match self.rules("example", &RuleContext::default()).and_then(Redaction::compile) {
-                Ok(redaction) => redaction,
-                Err(error) => return vec![invalid("pattern", error.to_string(), None)],
-            };
-        let replaced = |text: &&String| redaction.text(text) != **text;
-        let wrong = |text: &String, is: &str| {
-            let help = "correct the expression, its anchors, or the example";
-            let message = format!("the example `{text}` is {is}");
-            invalid("examples", message, Some(help.into()))
-        };
-        let Examples { hit, miss } = &self.examples;
-        let missed = hit.iter().filter(|text| !replaced(text));
-        let changed = miss.iter().filter(replaced);
-        missed
-            .map(|text| wrong(text, "not changed"))
-            .chain(changed.map(|text| wrong(text, "changed")))
-            .collect()
+        self.examples.check("pattern", self.rules("example", &RuleContext::default()))
     }
-}
-
-fn invalid(option: &'static str, message: String, help: Option<String>) -> Invalid {
-    Invalid { option, message, help }
 }
 
 /// Words of which one stands in every match; none if the expression has no such words.
@@ -107,6 +77,7 @@ fn anchors(pattern: &str) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use collect_core::redact::Redaction;
 
     fn pattern(pattern: &str) -> Pattern {
         Pattern { pattern: pattern.into(), ..Pattern::default() }

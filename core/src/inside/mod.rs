@@ -22,7 +22,7 @@ use std::{
     io::{self, ErrorKind, Read},
     rc::Rc,
 };
-use wide::Wide;
+pub(crate) use wide::Wide;
 
 pub use form::{Codec, Endian, Form, HEAD};
 

@@ -77,7 +77,7 @@ fn is_latin(head: &[u8], endian: Endian) -> bool {
 
 /// Reads UTF-16 as UTF-8. A sequence that is no UTF-16 becomes U+FFFD; a mark at the beginning is
 /// dropped.
-pub(super) struct Wide<R> {
+pub(crate) struct Wide<R> {
     from: R,
     endian: Endian,
     text: Vec<u8>,
@@ -96,7 +96,7 @@ pub(super) struct Wide<R> {
 }
 
 impl<R: Read> Wide<R> {
-    pub(super) fn new(from: R, endian: Endian) -> Self {
+    pub(crate) fn new(from: R, endian: Endian) -> Self {
         Self {
             from,
             endian,

@@ -112,8 +112,8 @@ impl fmt::Display for ProfileError {
 impl std::error::Error for ProfileError {}
 
 /// Words in the name of an option whose value is nobody's business.
-const SECRET_WORDS: [&str; 7] =
-    ["credential", "key", "passphrase", "password", "presigned", "secret", "token"];
+const SECRET_WORDS: [&str; 8] =
+    ["credential", "key", "passphrase", "password", "presigned", "secret", "token", "value"];
 
 /// Whether an option of this name holds a secret, or was meant to before a slip of the pen.
 pub(super) fn is_secret(option: &str) -> bool {
@@ -130,6 +130,16 @@ pub(super) fn is_secret(option: &str) -> bool {
 
 /// The text with every secret replaced by as many asterisks, so that columns stay what they are.
 fn without_secrets(text: &str) -> String {
+    // A list of secrets may go on over lines.
+    let mut in_list = false;
+    let hide = |line: &str| {
+        let within = in_list;
+        let begins = line
+            .split_once('=')
+            .is_some_and(|(key, value)| is_secret(key) && value.trim_start().starts_with('['));
+        in_list = (within || begins) && !line.contains(']');
+        if within && !line.trim_start().starts_with('{') { asterisks(line) } else { hide(line) }
+    };
     text.split_inclusive('\n').map(hide).collect()
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Pattern(Pattern),
     /// A function, run at every anchor.
     Finder(Box<Find>),
+    /// A function, run once over a line that holds an anchor.
+    Lines(Box<Lines>),
     /// The anchors themselves are what is looked for, in exactly this case.
     Literal,
     /// A block of lines between two markers.
@@ -26,6 +28,8 @@ pub(super) enum Kind {
 }
 
 type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
+
+type Lines = dyn Fn(&[u8]) -> Vec<Found> + Send + Sync;
 
 type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
 
@@ -116,6 +120,26 @@ impl Rule {
             return Err(unusable(&id, "it has no anchor"));
         }
         let kind = Kind::Finder(Box::new(find));
+        Self { id, anchors, kind }.checked()
+    }
+
+    /// A rule whose values are found by a function, which gets a whole line that holds an anchor and
+    /// gives the values in it, in order.
+    ///
+    /// A line with an anchor that is too long to be held cannot be looked at: redaction fails then,
+    /// and what the line is in does not leave.
+    pub fn lines<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        find: impl Fn(&[u8]) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        let id = id.into();
+        let anchors: Vec<Vec<u8>> =
+            anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
+        if anchors.is_empty() {
+            return Err(unusable(&id, "it has no anchor"));
+        }
+        let kind = Kind::Lines(Box::new(find));
         Self { id, anchors, kind }.checked()
     }
 

@@ -166,13 +166,18 @@ impl Compiled {
                 done: vec![0; self.rules.len()],
                 spans: Vec::new(),
                 marked: Vec::new(),
+                failed: false,
             };
             scan.anchors();
+            if scan.failed {
+                return None;
+            }
             scan.everywhere();
             scan.blocks(state);
-            merged(scan.spans)
+            Some(merged(scan.spans))
         });
-        catch_unwind(scan).map_err(|_| ScrubError { rule: self.rules[running.get()].id.clone() })
+        let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
+        catch_unwind(scan).ok().flatten().ok_or_else(failed)
     }
 
     /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
@@ -232,6 +237,8 @@ struct Scan<'c, 't> {
     spans: Vec<Span>,
     /// Lines that may hold the marker of a block.
     marked: Vec<Range<usize>>,
+    /// Whether the rule that is running cannot look at what it has to.
+    failed: bool,
 }
 
 impl Scan<'_, '_> {
@@ -244,6 +251,9 @@ impl Scan<'_, '_> {
             for &rule in &compiled.targets[found.pattern().as_usize()] {
                 self.running.set(rule);
                 self.anchor(rule, found.range());
+                if self.failed {
+                    return;
+                }
             }
         }
     }
@@ -268,6 +278,16 @@ impl Scan<'_, '_> {
                 self.done[rule] = value.end;
                 let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
                 self.put(at.start, value, put);
+            }
+            Kind::Lines(find) => {
+                self.failed |= self.window;
+                let line = self.line(at.start);
+                self.done[rule] = past(self.text, line.end);
+                for found in find(&self.text[line.clone()]) {
+                    let value = line.start + found.value.start..line.start + found.value.end;
+                    let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                    self.put(value.start, value, put);
+                }
             }
             Kind::Literal => {
                 let exact = &self.text[at.clone()];

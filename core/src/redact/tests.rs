@@ -1,6 +1,6 @@
 //! What every user of the engine may rely on, whatever the rules are.
 
-use super::{Cutter, Redaction, Rule, Scrubbed, cut::Sizes};
+use super::{Cutter, Found, Redaction, Rule, Scrubbed, cut::Sizes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
@@ -214,6 +214,17 @@ fn a_rule_that_panics_lets_nothing_through() {
     assert_eq!(error.rule, "broken");
     assert_eq!(redaction.text("token=x"), "[withheld]");
     assert_eq!(redaction.text("harmless"), "harmless");
+}
+
+#[test]
+fn a_line_too_long_for_a_rule_that_needs_all_of_it_lets_nothing_through() {
+    let all = |line: &[u8]| vec![Found::from(0..line.len())];
+    let redaction = Redaction::compile(vec![Rule::lines("all", ["marked"], all).unwrap()]).unwrap();
+    assert_eq!(redaction.text("one\nmarked two\nthree"), "one\n[redacted:all]\nthree");
+    let long = format!("one\n{} marked\nthree", "x".repeat(2 << 20)).into_bytes();
+    assert_eq!(redaction.whole(long).unwrap_err().rule, "all");
+    let unmarked = "x".repeat(2 << 20).into_bytes();
+    assert!(redaction.whole(unmarked.clone()).unwrap().bytes == unmarked);
 }
 
 #[test]

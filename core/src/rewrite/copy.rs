@@ -1,14 +1,12 @@
 //! Copies one file through redaction, and what is compressed in it through compression again.
 
-use super::{
-    LeftOut,
-    carrier::{Carrier, HEAD},
-    preview::Preview,
-};
+use super::{LeftOut, carrier::closed, preview::Preview, widen::Widen};
 use crate::{
     gather::add,
+    inside::{Codec, DEEPEST, Form, HEAD, Wide},
     redact::{Counts, Piece, Redaction, ScrubError, Scrubbed},
 };
+use bzip2::{read::MultiBzDecoder, write::BzEncoder};
 use flate2::{read::MultiGzDecoder, write::GzEncoder};
 use rayon::prelude::*;
 use std::{
@@ -23,9 +21,6 @@ const CHUNK: usize = 256 << 10;
 
 /// How much is redacted at once, on all processors.
 const BATCH: usize = 4 << 20;
-
-/// How deep compressed data and archives may lie in each other.
-const MOST_DEEP: usize = 4;
 
 /// What was decompressed to more than this …
 const LARGE: u64 = 1 << 30;
@@ -98,53 +93,70 @@ impl<'c> Copy<'c> {
     ) -> Result<(), Halt> {
         let mut head = Vec::with_capacity(HEAD);
         input.take(HEAD as u64).read_to_end(&mut head)?;
-        let carrier = Carrier::of(&head);
+        let form = Form::of(&head);
+        let mark = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
+        let closed = closed(&head);
         let mut input = head.chain(input);
-        if carrier == Carrier::Text {
-            return self.text(&mut input, output);
+        if form == Form::Plain {
+            return match closed {
+                Some(what) => Err(Halt::LeftOut(format!("it is {what}"))),
+                None => self.text(&mut input, output),
+            };
         }
-        if self.depth == MOST_DEEP {
-            let reason = format!("data is compressed in itself more than {MOST_DEEP} times");
+        if self.depth == DEEPEST {
+            let reason = format!("it lies in {DEEPEST} compressions or archives");
             return Err(Halt::LeftOut(reason));
         }
         self.depth += 1;
-        let ended = self.carried(carrier, &mut input, output);
+        let ended = self.carried(form, mark, &mut input, output);
         self.depth -= 1;
         ended
     }
 
     fn carried(
         &mut self,
-        carrier: Carrier,
+        form: Form,
+        mark: bool,
         input: &mut dyn Read,
         output: &mut dyn Write,
     ) -> Result<(), Halt> {
         let taken = Cell::new(0);
         let input = Counted { inner: input, taken: &taken };
         let bounded = |inner| Bounded { inner, given: 0, taken: &taken };
-        match carrier {
-            Carrier::Gzip => {
+        match form {
+            Form::Compressed(Codec::Gzip) => {
                 let mut decoder = MultiGzDecoder::new(input);
                 let mut encoder = GzEncoder::new(output, flate2::Compression::default());
                 self.stream(&mut bounded(&mut decoder), &mut encoder)?;
                 encoder.finish()?;
             }
-            Carrier::Xz => {
+            Form::Compressed(Codec::Xz) => {
                 let mut decoder = XzDecoder::new_multi_decoder(input);
                 let mut encoder = XzEncoder::new(output, XZ_PRESET);
                 self.stream(&mut bounded(&mut decoder), &mut encoder)?;
                 encoder.finish()?;
             }
-            Carrier::Zstd => {
+            Form::Compressed(Codec::Zstandard) => {
                 let mut decoder = zstd::Decoder::new(input)?;
                 let mut encoder = zstd::Encoder::new(output, ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;
                 self.stream(&mut bounded(&mut decoder), &mut encoder)?;
                 encoder.finish()?;
             }
-            Carrier::Tar => self.archive(input, output)?,
-            Carrier::Closed(what) => return Err(Halt::LeftOut(format!("it is {what}"))),
-            Carrier::Text => unreachable!("text is carried by nothing"),
+            Form::Compressed(Codec::Bzip2) => {
+                let mut decoder = MultiBzDecoder::new(input);
+                let mut encoder = BzEncoder::new(output, bzip2::Compression::default());
+                self.stream(&mut bounded(&mut decoder), &mut encoder)?;
+                encoder.finish()?;
+            }
+            Form::Archive => self.archive(input, output)?,
+            Form::Wide(endian) => {
+                let mut wide = Wide::new(input, endian);
+                let mut widen = Widen::new(output, endian, mark)?;
+                self.text(&mut wide, &mut widen)?;
+                widen.finish()?;
+            }
+            Form::Plain => return self.text(&mut { input }, output),
         }
         Ok(())
     }

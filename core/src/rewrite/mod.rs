@@ -13,6 +13,7 @@ mod plan;
 mod preview;
 #[cfg(test)]
 mod tests;
+mod widen;
 
 pub use preview::{Change, Segment};
 

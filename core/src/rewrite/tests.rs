@@ -115,6 +115,25 @@ fn what_was_compressed_is_redacted_inside_and_stays_compressed() {
     }
 }
 
+#[test]
+fn utf_16_and_bzip2_are_redacted_and_stay_what_they_are() {
+    let scene = Scene::new();
+    let wide = |text: &str| -> Vec<u8> {
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect()
+    };
+    scene.write("win.log", wide("caf\u{e9} token=Hunter2 \u{1f600}\r\nend"));
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(b"token=Hunter2\n").unwrap();
+    scene.write("a.bz2", bzip2.finish().unwrap());
+    assert!(left_out(&scene.redacted()).is_empty());
+    let read = fs::read(scene.path("out/win.log")).unwrap();
+    assert_eq!(read, wide("caf\u{e9} token=[redacted:token] \u{1f600}\r\nend"));
+    let mut text = String::new();
+    let packed = File::open(scene.path("out/a.bz2")).unwrap();
+    bzip2::read::BzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    assert_eq!(text, "token=[redacted:token]\n");
+}
+
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, content) in members {
@@ -159,7 +178,7 @@ fn what_cannot_be_redacted_is_left_out_and_named() {
     scene.write("binary", b"\x7fELF\0\0\0token=Hunter2");
     scene.write("broken.log", "first line\nBROKEN\n");
     scene.write("damaged.gz", b"\x1f\x8b\x08\0no gzip at all token=Hunter2");
-    scene.write("short.bz2", b"BZh9token=Hunter2");
+    scene.write("short.zip", b"PK\x03\x04token=Hunter2");
     rustix::fs::mkfifoat(rustix::fs::CWD, scene.path("in/fifo"), 0o600.into()).unwrap();
     scene.write("ok", "x\n");
     let told = scene.redacted();
@@ -171,7 +190,7 @@ fn what_cannot_be_redacted_is_left_out_and_named() {
         assert!(left.starts_with(known), "{left_out:?}");
     }
     assert_eq!(left_out[3], "fifo: it is a FIFO, a socket or a device");
-    assert_eq!(left_out[4], "short.bz2: it is bzip2 data");
+    assert_eq!(left_out[4], "short.zip: it is a zip archive");
 }
 
 #[test]
