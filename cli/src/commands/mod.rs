@@ -14,7 +14,13 @@ use crate::{
     report::{self, Voice},
 };
 use clap::CommandFactory;
-use collect_core::{Profile, plugin::Plugins, profile::load};
+use collect_core::{
+    Profile,
+    host::Host,
+    plugin::Plugins,
+    profile::{load, load_amid},
+    redact::Surroundings,
+};
 use std::sync::Arc;
 
 /// What every command needs.
@@ -31,6 +37,13 @@ impl Context<'_> {
         let library = self.places.library();
         let loaded = load(named, &library, &self.plugins, &paths::environment);
         Ok(Arc::new(loaded?))
+    }
+
+    /// Reads a profile for a run on a host.
+    fn profile_on(&self, named: &str, host: &dyn Host) -> Result<Arc<Profile>, Failure> {
+        let key = self.places.redact_key();
+        let around = Surroundings { env: &paths::environment, host: Some(host), key: Some(&key) };
+        Ok(Arc::new(load_amid(named, &self.places.library(), &self.plugins, around)?))
     }
 }
 

@@ -4,14 +4,13 @@ use super::{
     Compression, ConfiguredSink, Limits, Profile, ReportForm, Step, StepOptions,
     merge::{SECTIONS, TABLES},
     options::{Options, schema_of},
-    read::Env,
     recipient,
     source::{Finding, Findings, Sources, Span},
     suggest, syntax,
 };
 use crate::{
     plugin::Plugins,
-    redact::{Redaction, Rule},
+    redact::{Redaction, Rule, Surroundings},
     secret::SecretSource,
 };
 use schemars::JsonSchema;
@@ -84,7 +83,7 @@ pub(super) struct Checker<'a> {
     /// The numbers of the sources, each after all that it extends.
     pub(super) order: &'a [usize],
     pub(super) base: &'a Path,
-    pub(super) env: Env<'a>,
+    pub(super) around: Surroundings<'a>,
     /// Some of the profile is no TOML, so what is missing may only seem to be.
     pub(super) broken: bool,
     pub(super) findings: Findings,
@@ -241,7 +240,7 @@ impl Checker<'_> {
         let mut all = Vec::new();
         for SinkSecret { sink, span, source } in secrets {
             // What cannot be read now is no error of the profile: delivery will say so.
-            let Ok(secret) = source.resolve(self.base, self.env) else {
+            let Ok(secret) = source.resolve(self.base, self.around.env) else {
                 continue;
             };
             match Rule::literal(format!("deliver.{sink}"), secret.reveal().as_bytes()) {

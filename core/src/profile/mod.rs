@@ -20,7 +20,7 @@ mod tests;
 mod wording;
 
 pub use problem::{Problem, ProfileError};
-pub use read::{Env, load};
+pub use read::{Env, load, load_amid};
 pub use reference::{Described, catalogue, reference};
 pub use schema::schema;
 pub use search::{Library, Listed, Origin};

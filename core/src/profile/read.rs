@@ -9,7 +9,7 @@ use super::{
     source::{Finding, Findings, Sources, Span},
     syntax,
 };
-use crate::plugin::Plugins;
+use crate::{plugin::Plugins, redact::Surroundings};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
@@ -31,6 +31,21 @@ pub fn load(
     library: &Library,
     plugins: &Plugins,
     env: Env<'_>,
+) -> Result<Profile, ProfileError> {
+    load_amid(named, library, plugins, Surroundings::of(env))
+}
+
+/// Reads a profile as [`load`] does, for a run on a host: its redactors may know the host's own
+/// names and keep a key there.
+///
+/// # Errors
+///
+/// As [`load`]'s.
+pub fn load_amid(
+    named: &str,
+    library: &Library,
+    plugins: &Plugins,
+    around: Surroundings<'_>,
 ) -> Result<Profile, ProfileError> {
     let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
         ProfileError::new(vec![Problem::general(message, help)])
@@ -58,7 +73,7 @@ pub fn load(
         sources: &sources,
         order: &order,
         base: &base,
-        env,
+        around,
         broken: !broken.is_empty(),
         findings: Findings::default(),
     };

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     collector::Invalid,
     plugin::{Plugin, Registry},
-    redact::Rule,
+    redact::{Rule, RuleContext},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -118,7 +118,10 @@ impl Checker<'_> {
             // What is wrong with a rule, this has said already, and better.
             let usable = wrong.is_empty() && !redactor.built.doubtful;
             self.invalid(&redactor, wrong);
-            match redactor.built.value.rules(&redactor.id) {
+            let context = RuleContext { base: self.base, around: self.around };
+            // One that is switched off looks at nothing and makes no key.
+            let context = if redactor.enabled { context } else { RuleContext::default() };
+            match redactor.built.value.rules_with(&redactor.id, &context) {
                 Ok(more) if redactor.enabled => {
                     rules.extend(more);
                     ids.push(redactor.id);

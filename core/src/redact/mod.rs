@@ -3,17 +3,20 @@
 //! Redactors are plugins that hand in [`Rule`]s. All rules of a profile are compiled into one
 //! [`Redaction`], which looks once at every byte: one automaton finds the anchors of all rules, and
 //! a rule runs only on a line that holds an anchor of its own. A value is replaced by
-//! `[redacted:RULE-ID]`; keys, quotes and layout stay.
+//! `[redacted:RULE-ID]`, or by the rule's own replacement, a [`pseudonym`]; keys, quotes and layout stay.
 //!
 //! What a rule sees is one line. A stream can therefore be cut at any line and its [`Piece`]s be
 //! redacted on any thread; what reaches over lines (private keys) and lines too long to be held
 //! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
 
+mod around;
 mod binary;
 mod block;
 mod cut;
+mod facts;
 mod line;
 mod literal;
+pub mod pseudonym;
 mod rule;
 mod scan;
 #[cfg(test)]
@@ -23,8 +26,10 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use self::{
+    around::{RuleContext, Surroundings},
     binary::looks_binary,
     cut::{Cutter, Piece},
+    facts::HostFacts,
     rule::{Found, Rule},
     scan::Redaction,
 };
@@ -34,6 +39,12 @@ pub use crate::collector::Invalid;
 pub trait Redactor: Send + Sync {
     /// The rules of this redactor, configured as `[redact.ID]`.
     fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError>;
+
+    /// The rules of this redactor where they depend on more than its options: on the host, a file
+    /// beside the profile, or the environment.
+    fn rules_with(&self, id: &str, _context: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
+        self.rules(id)
+    }
 
     /// Says what is wrong with the options beyond their types; the profile is refused then.
     fn check(&self) -> Vec<Invalid> {
