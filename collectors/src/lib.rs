@@ -4,6 +4,7 @@
 //! names them. They reach the machine only through [`collect_core::host::Host`].
 
 mod facts;
+mod identities;
 mod journal;
 
 mod plugins {

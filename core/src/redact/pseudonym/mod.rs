@@ -70,6 +70,12 @@ impl Pseudonyms {
         Self { root, addresses, names: Memo::default(), known: Memo::default() }
     }
 
+    /// Makes up a key that nobody will know: what is hidden stays hidden, for the time of one run.
+    pub fn for_once() -> Self {
+        let key: [u8; 32] = rand::random();
+        Self::new(&Secret::new(word::text(&key.map(|byte| byte % 36))))
+    }
+
     /// The address that stands in for another: private for private, public for public, and in one
     /// subnet with its neighbours. Nothing if it stays, as loopback and documentation do.
     pub fn address(&self, address: IpAddr) -> Option<IpAddr> {
