@@ -65,7 +65,7 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
     for plus in memchr_iter(b'+', text) {
         let free = before(text, plus);
         if is_border(free)
-            && !free.is_some_and(|byte| b"+-.)/_=".contains(&byte) && byte != b'=')
+            && !free.is_some_and(|byte| b"+-.)/_".contains(&byte))
             && let Some(end) = international(text, plus + 1)
         {
             found(plus..end);

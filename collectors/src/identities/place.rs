@@ -110,6 +110,34 @@ const STREETS: &[&str] = &[
     "vial",
     "cañada",
     "rambla",
+    "strada",
+    "vicolo",
+    "largo",
+    "contrada",
+    "borgo",
+    "rotonda",
+    "travessa",
+    "praça",
+    "alameda",
+    "singel",
+    "gracht",
+    "náměstí",
+    "třída",
+    "utca",
+    "tér",
+    "gate",
+    "veien",
+    "katu",
+    "tie",
+    "way",
+    "close",
+    "crescent",
+    "trail",
+    "circle",
+    "loop",
+    "alley",
+    "building",
+    "house",
 ];
 
 /// A longer text is no address.
@@ -162,7 +190,8 @@ fn is_street(word: &[u8]) -> bool {
     let lower = lower.trim_end_matches(',');
     let ends = [
         "straße", "strasse", "str.", "weg", "platz", "gasse", "allee", "ring", "straat", "laan",
-        "gatan", "vej",
+        "plein", "kade", "gracht", "steeg", "gatan", "vägen", "gränd", "vej", "gade", "veien",
+        "katu",
     ];
     STREETS.contains(&lower) || ends.iter().any(|end| lower.ends_with(end))
 }

@@ -228,7 +228,7 @@ fn json_stays_json_and_columns_stay_columns() {
             && !scrubbed.contains("somebody"),
         "{scrubbed}"
     );
-    let table = "zmadeup         pts/0   10.42.7.1        up\n";
+    let table = "zmadeup                  pts/0   10.42.7.1        up\n";
     let scrubbed = redaction.text(table);
     assert_eq!(scrubbed.find("pts/0"), table.find("pts/0"), "{scrubbed}");
     assert_eq!(scrubbed.find("up\n"), table.find("up\n"), "{scrubbed}");

@@ -81,3 +81,64 @@ impl Identities {
         around.key.map(host_key).transpose().map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::{
+        redact::{Redaction, Surroundings},
+        testkit::FakeHost,
+    };
+    use std::path::Path;
+
+    const KEY: &str = "a made-up key of a customer";
+
+    fn host(name: &str) -> FakeHost {
+        FakeHost::new().file("/etc/hostname", name)
+    }
+
+    fn on(host: &FakeHost, identities: &Identities) -> Result<Redaction, RuleError> {
+        let env = |name: &str| (name == "REDACT_KEY").then(|| KEY.to_owned());
+        let around = Surroundings { env: &env, host: Some(host), key: None };
+        let context = RuleContext { base: Path::new("/"), around };
+        identities.rules_with("people", &context).and_then(Redaction::compile)
+    }
+
+    fn with(key: SecretSource) -> Identities {
+        Identities { key: Some(key), ..Identities::default() }
+    }
+
+    #[test]
+    fn two_hosts_with_one_key_give_the_same_pseudonyms() {
+        let keyed = with(SecretSource::Env("REDACT_KEY".into()));
+        let [one, two] = ["shop1", "shop2"].map(|name| on(&host(name), &keyed).unwrap());
+        let text = "10.42.7.1 52:54:00:ab:cd:ef zoe@made-up.net /home/zmadeup";
+        assert_eq!(one.text(text), two.text(text));
+        assert_ne!(one.text("shop1"), "shop1");
+        assert_eq!(two.text("shop1"), "shop1", "only its own host knows it");
+        let unkeyed = Identities::default();
+        let [one, again] = [(); 2].map(|()| on(&host("shop1"), &unkeyed).unwrap());
+        assert_ne!(one.text("shop1"), again.text("shop1"), "without a place for a key");
+    }
+
+    #[test]
+    fn the_key_is_shown_nowhere() {
+        let keyed = with(SecretSource::Literal(Secret::new(KEY)));
+        let scrubbed = on(&host("shop1"), &keyed).unwrap().text(&format!("key = {KEY}"));
+        assert_eq!(scrubbed, "key = [redacted:people]");
+        let short = with(SecretSource::Literal(Secret::new("hunter2")));
+        let error = on(&host("shop1"), &short).err().unwrap().to_string();
+        assert!(error.contains("16 characters") && !error.contains("hunter2"), "{error}");
+        assert!(!format!("{keyed:?}").contains(KEY));
+    }
+
+    #[test]
+    fn a_rule_can_be_left_out_by_its_name() {
+        let without =
+            |name: &str| Identities { except: vec![name.into()], ..Identities::default() };
+        let redaction = on(&host("shop1"), &without("host")).unwrap();
+        assert_eq!(redaction.text("shop1"), "shop1");
+        assert_ne!(redaction.text("10.42.7.1"), "10.42.7.1");
+        assert!(on(&host("shop1"), &without("no-such-rule")).is_err());
+    }
+}

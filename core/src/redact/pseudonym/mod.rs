@@ -8,6 +8,7 @@
 mod address;
 mod key;
 mod permute;
+mod reveal;
 #[cfg(test)]
 mod tests;
 mod word;
