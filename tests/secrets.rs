@@ -47,7 +47,7 @@ fn plant_everywhere() -> Scene {
     let in_a_name = plant(7, 1).remove(2);
     collect.write(&format!("logs/{}.log", in_a_name.text), "harmless\n");
     let body = format!(
-        "[limits]\nmemory = \"16MB\"\n\
+        "[limits]\nmemory = \"80MB\"\n\
          [collect.logs]\nuse = \"files\"\npaths = [\"{root}/logs/*\"]\n\
          [collect.configs]\nuse = \"files\"\npaths = [\"{root}/etc/*\"]\n\
          [collect.journal-text]\nuse = \"journald\"\ndirectory = [\"{journal}\"]\nformat = \"text\"\n\

@@ -175,6 +175,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "P")]
         profile: Option<String>,
     },
+    /// Redact a file or a folder by a profile, or show what that would change
+    ///
+    /// Paths are kept, and what was compressed is compressed again. What cannot be redacted is left
+    /// out and named; the exit code is 3 then.
+    Redact(RedactJob),
     /// Show what waits to be delivered, and what was
     Outbox,
     /// Print a script that completes commands in a shell
@@ -182,6 +187,23 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What `collect redact` is to do.
+#[derive(Args, Debug)]
+pub(crate) struct RedactJob {
+    /// The file or folder to redact
+    pub(crate) source: PathBuf,
+    /// The profile that says what is removed: a name or a path
+    #[arg(long, value_name = "P")]
+    pub(crate) profile: String,
+    /// The folder is what was `/` on another host: what is to be known of the host is learnt from
+    /// there and not from this one
+    #[arg(long)]
+    pub(crate) root: bool,
+    /// Write to this folder, which is empty or not there; without it, the changes are shown
+    #[arg(long, value_name = "DEST")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 fn answer(text: &str) -> Result<(String, String), String> {

@@ -82,7 +82,10 @@ impl Outline {
         let steps = plan.steps.iter().zip(seen).map(|(planned, seen)| OutlineStep {
             id: planned.step.id.clone(),
             collector: planned.step.plugin.to_owned(),
-            what: words.get(planned.step.plugin).cloned().unwrap_or_default(),
+            what: planned.step.collector.describe().map_or_else(
+                || words.get(planned.step.plugin).cloned().unwrap_or_default(),
+                |what| profile.redaction.text(&what),
+            ),
             bytes: seen.bytes,
             since: planned.window.since,
             until: planned.window.until,

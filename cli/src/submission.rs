@@ -79,7 +79,7 @@ impl Submission<'_> {
         }
         let ending = match target {
             Target::Outbox { outbox, copy } => {
-                let kept = copy.map(|dir| keep_copy(&bundle.sealed, &dir, &watch)).transpose()?;
+                let kept = copy.and_then(|dir| keep_copy(&bundle.sealed, &dir, &watch, voice));
                 deliver_from(&outbox, &bundle, &plan, kept, &watch, voice)?
             }
             Target::Folder(_) => written(&bundle, &plan, &identity),
@@ -244,15 +244,15 @@ fn exit_of(bundle: &Bundle) -> Exit {
     }
 }
 
-/// Copies a sealed bundle into a folder of the user's.
-fn keep_copy(sealed: &Sealed, dir: &Path, watch: &Watch) -> Result<PathBuf, Failure> {
+/// Keeps the copy that was asked for. If that fails it is said, and the bundle is delivered all the
+/// same.
+fn keep_copy(sealed: &Sealed, dir: &Path, watch: &Watch, voice: &dyn Voice) -> Option<PathBuf> {
     watch.remove_if_ended(vec![dir.join(format!("{}{PARTIAL}", sealed.name()))]);
     let copied = seal::copy(sealed, dir);
     watch.remove_if_ended(Vec::new());
-    copied.map_err(|error| {
-        Failure::new(Exit::NotDelivered, format!("the copy that you asked for failed: {error}"))
-            .help(format!("the bundle is in the outbox; `collect send {}` goes on", sealed.name()))
-    })
+    copied
+        .inspect_err(|error| voice.say(&format!("the copy that you asked for failed: {error}")))
+        .ok()
 }
 
 #[cfg(test)]

@@ -25,6 +25,12 @@ pub trait Collector: Send + Sync {
         Vec::new()
     }
 
+    /// What these options gather, for the person who is asked to agree, such as the paths; without
+    /// it, the first sentence of the plugin's doc comment is shown.
+    fn describe(&self) -> Option<String> {
+        None
+    }
+
     /// About how many bytes this collector would read, if that can be told without reading them.
     ///
     /// Shown by a dry run, so it must touch nothing and start nothing.

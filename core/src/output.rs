@@ -5,13 +5,14 @@ use crate::{
     collector::CollectError,
     gather::{EntryMeta, Message, Permits, StepEvent, Whole},
     host::{CommandLine, Deadline, Host},
+    inside::Form,
+    names::Names,
     profile::Binary,
     redact::{self, Cutter, Piece, Redaction},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
     io::{self, ErrorKind, Read, Write},
     mem,
     path::Path,
@@ -34,9 +35,6 @@ const FRAME: u64 = 2 << 10;
 
 /// What [`Output::read`] takes at most.
 const READ_MAX: u64 = 16 << 20;
-
-/// `NAME_MAX` of Linux is 255 bytes; the rest is for a `~` and a number.
-const LONGEST_NAME: usize = 255 - 8;
 
 /// How many characters of a command's standard error go into a note.
 const STDERR_SHOWN: usize = 500;
@@ -66,7 +64,7 @@ pub struct Output<'a> {
     pub(crate) full: &'a AtomicBool,
     pub(crate) messages: &'a Sender<Message>,
     /// The paths of entries, and those of their folders with a `/` behind.
-    pub(crate) names: BTreeSet<String>,
+    pub(crate) names: Names,
 }
 
 impl<'a> Output<'a> {
@@ -96,7 +94,8 @@ impl<'a> Output<'a> {
         self.redaction
     }
 
-    /// Copies a file to the same path below the step's folder, following symbolic links.
+    /// Copies a file to the same path below the step's folder, following symbolic links. What is
+    /// compressed, archived or in UTF-16 is stored as plain text.
     ///
     /// What cannot be read is noted: absent, denied or failed.
     pub fn file(&mut self, path: impl AsRef<Path>) -> Result<(), CollectError> {
@@ -105,11 +104,7 @@ impl<'a> Output<'a> {
         let opened = self.host.canonical(path).and_then(|path| self.host.open(&path));
         let opened = opened.and_then(|file| Ok((file.info()?, file)));
         match opened {
-            Ok((info, mut file)) => {
-                let mut entry = self.entry(&name, &name, info.modified)?;
-                entry.copy(&mut file)?;
-                entry.end()
-            }
+            Ok((info, mut file)) => self.unfold(&mut file, &name, &name, info.modified),
             Err(error) => self.go_on(&name, &error),
         }
     }
@@ -124,7 +119,12 @@ impl<'a> Output<'a> {
             file.take(READ_MAX).read_to_end(&mut bytes).map(|_| bytes)
         });
         match read {
-            Ok(bytes) => self.in_time().map(|()| Some(bytes)),
+            Ok(bytes) => {
+                if bytes.len() as u64 == READ_MAX {
+                    self.truncated(&path.display().to_string(), "read only as far as 16 MiB");
+                }
+                self.in_time().map(|()| Some(bytes))
+            }
             Err(error) => self.go_on(&path.display().to_string(), &error).map(|()| None),
         }
     }
@@ -186,8 +186,9 @@ impl<'a> Output<'a> {
         modified: Option<Timestamp>,
     ) -> Result<EntryWriter<'_, 'a>, CollectError> {
         self.in_time()?;
-        let path = self.free_path(name);
-        let meta = EntryMeta { path, source: self.redaction.text(source), modified };
+        let path = format!("{}/{}", self.id, self.names.free(&self.redaction.text(name)));
+        let source = self.redaction.text(source);
+        let meta = EntryMeta { path, source, modified, decoded: Vec::new(), binary: false };
         Ok(EntryWriter {
             meta,
             cutter: Some(self.redaction.cutter()),
@@ -244,49 +245,6 @@ impl<'a> Output<'a> {
         // Nobody listens any more once the step was abandoned.
         _ = self.messages.send(Message { step: self.index, event });
     }
-
-    /// The path of a new entry: inside the step's folder, redacted, used once, and in no folder that
-    /// is an entry.
-    fn free_path(&mut self, name: &str) -> String {
-        let name = self.redaction.text(name);
-        let parts = name.split('/').filter(|part| !matches!(*part, "" | "." | ".."));
-        let clean: Vec<String> = parts
-            .map(|part| shortened(&part.replace(|char: char| char.is_control(), "_")).to_owned())
-            .collect();
-        let (last, folders) =
-            clean.split_last().map_or(("entry", &[][..]), |(last, folders)| (last, folders));
-        let mut path = String::new();
-        for folder in folders {
-            let free =
-                self.free_name(&format!("{path}{folder}"), |taken, free| !taken.contains(free));
-            path = free + "/";
-            self.names.insert(path.clone());
-        }
-        let free = self.free_name(&format!("{path}{last}"), |taken, free| {
-            !taken.contains(free) && !taken.contains(&format!("{free}/"))
-        });
-        self.names.insert(free.clone());
-        format!("{}/{free}", self.id)
-    }
-
-    /// The name itself, or the first with a number behind it that is free.
-    fn free_name(&self, name: &str, is_free: fn(&BTreeSet<String>, &str) -> bool) -> String {
-        let mut free = name.to_owned();
-        for number in 2.. {
-            if is_free(&self.names, &free) {
-                break;
-            }
-            free = format!("{name}~{number}");
-        }
-        free
-    }
-}
-
-/// The beginning of a name that every file system takes, with room for what makes it unique. Bytes
-/// that are no UTF-8, and redaction, can make a name longer than it was.
-fn shortened(name: &str) -> &str {
-    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
-    &name[..end.unwrap_or(0)]
 }
 
 /// An entry that is being written; ended by [`EntryWriter::end`].
@@ -354,6 +312,11 @@ impl EntryWriter<'_, '_> {
         Ok(taken)
     }
 
+    /// Says what was undone to come to this entry, the outermost first.
+    pub(crate) fn decoded_from(&mut self, decoded: &[&str]) {
+        self.meta.decoded = decoded.iter().map(|&what| what.to_owned()).collect();
+    }
+
     /// Says that something was cut from this entry: where, and how much.
     pub fn truncated(&mut self, what: &str) {
         let what = self.out.redaction.text(what);
@@ -369,7 +332,7 @@ impl EntryWriter<'_, '_> {
     }
 
     fn stopped(&mut self) -> CollectError {
-        self.tear("cut here: stopped at the deadline");
+        self.tear("cut here: the step was stopped");
         CollectError::Stopped
     }
 
@@ -420,13 +383,24 @@ impl EntryWriter<'_, '_> {
 
     /// Whether the entry may be in the bundle; looked at once, when its first bytes are there.
     fn is_wanted(&mut self) -> bool {
-        if self.state == State::Start
-            && self.out.binary == Binary::Drop
-            && redact::looks_binary(&self.buffer[..self.filled])
-        {
-            self.state = State::LeftOut;
-            let path = self.meta.path.clone();
-            self.out.noted(NoteKind::Dropped, &path, "left out: it holds binary data");
+        if self.state == State::Start {
+            let head = &self.buffer[..self.filled];
+            let why = if let Form::Compressed(_) = Form::of(head) {
+                // Whatever the policy: nobody can say what is in it.
+                Some("left out: it holds compressed data that was not opened")
+            } else if !redact::looks_binary(head) {
+                None
+            } else if self.out.binary == Binary::Drop {
+                Some("left out: it holds binary data")
+            } else {
+                self.meta.binary = true;
+                None
+            };
+            if let Some(why) = why {
+                self.state = State::LeftOut;
+                let path = self.meta.path.clone();
+                self.out.noted(NoteKind::Dropped, &path, why);
+            }
         }
         self.state != State::LeftOut
     }
@@ -482,7 +456,7 @@ impl EntryWriter<'_, '_> {
                 Ok(())
             }
             Err(error) => {
-                let text = "cut here: stopped at the deadline";
+                let text = "cut here: the step was stopped";
                 if state == State::Start {
                     let path = self.meta.path.clone();
                     self.out.noted(NoteKind::Truncated, &path, text);

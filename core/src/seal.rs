@@ -134,6 +134,7 @@ fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Re
     let report_record = EntryRecord {
         path: "report.json".to_owned(),
         source: String::new(),
+        decoded: Vec::new(),
         size: report.len() as u64,
         sha256: hexadecimal(&Sha256::digest(&report)),
         modified: Some(plan.started),

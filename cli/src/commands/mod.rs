@@ -3,6 +3,7 @@
 mod lists;
 mod outbox;
 mod profile;
+mod redact;
 mod run;
 pub(crate) mod send;
 
@@ -18,8 +19,7 @@ use collect_core::{
     Profile,
     host::Host,
     plugin::Plugins,
-    profile::{load, load_amid},
-    redact::Surroundings,
+    profile::{load, load_for},
 };
 use std::sync::Arc;
 
@@ -32,18 +32,19 @@ pub(crate) struct Context<'c> {
 }
 
 impl Context<'_> {
+    /// Reads a profile, to redact data of a host by it.
+    fn profile_for(&self, host: &dyn Host, named: &str) -> Result<Arc<Profile>, Failure> {
+        let library = self.places.library();
+        let key = self.places.redact_key();
+        let loaded = load_for(host, &key, named, &library, &self.plugins, &paths::environment);
+        Ok(Arc::new(loaded?))
+    }
+
     /// Reads a profile.
     fn profile(&self, named: &str) -> Result<Arc<Profile>, Failure> {
         let library = self.places.library();
         let loaded = load(named, &library, &self.plugins, &paths::environment);
         Ok(Arc::new(loaded?))
-    }
-
-    /// Reads a profile for a run on a host.
-    fn profile_on(&self, named: &str, host: &dyn Host) -> Result<Arc<Profile>, Failure> {
-        let key = self.places.redact_key();
-        let around = Surroundings { env: &paths::environment, host: Some(host), key: Some(&key) };
-        Ok(Arc::new(load_amid(named, &self.places.library(), &self.plugins, around)?))
     }
 }
 
@@ -66,6 +67,7 @@ pub(crate) fn dispatch(cli: &Cli, voice: &dyn Voice) -> Result<Exit, Failure> {
         Some(Command::Send { bundle, profile }) => {
             send::send(&context, bundle.as_deref(), profile.as_deref())
         }
+        Some(Command::Redact(job)) => redact::redact(&context, job),
         Some(Command::Outbox) => outbox::outbox(&context),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Runs the main job.
 pub(super) fn run(context: &Context<'_>, args: &Job) -> Result<Exit, Failure> {
     let host: Arc<dyn Host> = Arc::new(Machine::new());
-    let profile = context.profile_on(args.profile.as_deref().unwrap_or_default(), &*host)?;
+    let profile = context.profile_for(&*host, args.profile.as_deref().unwrap_or_default())?;
     let selection = selection(args, &*host)?;
     let name = BundleName::new(&profile.product, host.now());
     let plan = Arc::new(Plan::new(Arc::clone(&profile), &selection, name, &*host)?);

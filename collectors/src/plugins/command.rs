@@ -88,6 +88,10 @@ impl Collector for Command {
         out.command(&self.entry_name(), &self.line())
     }
 
+    fn describe(&self) -> Option<String> {
+        Some(format!("output of {}", self.argv.join(" ")))
+    }
+
     fn check(&self) -> Vec<Invalid> {
         let mut wrong: Vec<_> = self.program_is_wrong().into_iter().collect();
         let mut add = |option, message| wrong.push(Invalid { option, message, help: None });

@@ -13,6 +13,10 @@ use serde::Deserialize;
 /// between lines, and a line in it says how much is missing. Binary files are never cut: they are
 /// taken whole or left out. Holes of sparse files are skipped. What is left out is named.
 ///
+/// What is compressed (gzip, xz, zstd, bzip2) or in UTF-16 is stored as plain text, under its name
+/// without the ending: `syslog.2.gz` as `syslog.2`. The members of a tar archive become entries below
+/// its name. Where these do not fit, the beginning is kept.
+///
 /// Only files that were modified at or after `since` are taken. `until` leaves no file out: one that
 /// is still being written holds earlier lines too.
 ///
@@ -47,12 +51,18 @@ impl Collector for Files {
         out.files(&set)
     }
 
+    fn describe(&self) -> Option<String> {
+        Some(self.paths.join(", "))
+    }
+
     fn check(&self) -> Vec<Invalid> {
         if self.paths.is_empty() {
             return vec![Invalid {
                 option: "paths",
                 message: "no path is given".into(),
-                help: Some(r#"name what to copy, as in `paths = ["/var/log/product/*.log"]`"#.into()),
+                help: Some(
+                    r#"name what to copy, as in `paths = ["/var/log/product/*.log"]`"#.into(),
+                ),
             }];
         }
         self.set().err().unwrap_or_default()

@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The hardware: processors with their known weaknesses, memory and memory errors, NUMA nodes,
-/// board and firmware, temperatures, block devices (`block.txt`), PCI devices (`pci.txt`) and USB
-/// devices (`usb.txt`).
+/// Processors, memory, disks, PCI and USB devices.
+///
+/// Processors with their known weaknesses, memory and memory errors, NUMA nodes, board and firmware,
+/// temperatures, block devices (`block.txt`), PCI devices (`pci.txt`) and USB devices (`usb.txt`).
 ///
 /// From `proc(5)` and `sysfs(5)`, <https://docs.kernel.org/admin-guide/abi.html>. Serial numbers and
 /// UUIDs are left out: they identify the host.

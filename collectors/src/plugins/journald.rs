@@ -71,7 +71,8 @@ impl Journald {
 
     fn boot_is_wrong(&self) -> Option<Invalid> {
         let boot = self.boot.as_deref()?;
-        let hexadecimal = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hexadecimal =
+            |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         let id = boot.split(['+', '-']).next().unwrap_or_default();
         let is_right = boot == "all" || boot.parse::<i32>().is_ok() || hexadecimal(id);
         (!is_right).then(|| Invalid {
@@ -105,6 +106,16 @@ impl Collector for Journald {
         Ok(())
     }
 
+    fn describe(&self) -> Option<String> {
+        let of: Vec<&str> =
+            self.units.iter().chain(&self.identifiers).map(String::as_str).collect();
+        Some(if of.is_empty() {
+            "the system's journal".to_owned()
+        } else {
+            format!("journal of {}", of.join(", "))
+        })
+    }
+
     fn check(&self) -> Vec<Invalid> {
         let mut wrong: Vec<_> =
             self.boot_is_wrong().into_iter().chain(self.priority_is_wrong()).collect();
@@ -126,7 +137,8 @@ impl Collector for Journald {
     fn estimate(&self, host: &dyn Host, window: &Window) -> Option<u64> {
         let own = ["/var/log/journal".to_owned(), "/run/log/journal".to_owned()];
         let folders = if self.directory.is_empty() { &own[..] } else { &self.directory };
-        let paths: Vec<_> = folders.iter().map(|folder| format!("{folder}/**/*.journal*")).collect();
+        let paths: Vec<_> =
+            folders.iter().map(|folder| format!("{folder}/**/*.journal*")).collect();
         // A file that was written to after `until` may hold entries from before.
         let window = Window { since: window.since, until: None };
         FileSet::new(&paths, &[]).ok().map(|files| files.size(host, &window))
@@ -173,7 +185,10 @@ mod tests {
         let journald = Journald { format: Format::Json, ..Journald::default() };
         let collected = Trial::of(journald).on(host);
         let line = collected.text("journal.jsonl");
-        assert!(line.starts_with(r#"{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1000000","#), "{line}");
+        assert!(
+            line.starts_with(r#"{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1000000","#),
+            "{line}"
+        );
     }
 
     #[test]

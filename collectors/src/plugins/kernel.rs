@@ -11,9 +11,11 @@ use serde::Deserialize;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 
-/// The kernel: version, command line, loaded modules, taint flags, interrupts and memory counters,
-/// every readable setting (`sysctl.txt`), the log of this boot (`kernel-log.txt`) and what the
-/// firmware kept of crashes before it.
+/// Kernel version, modules, settings and log.
+///
+/// Also the command line, taint flags, interrupts and memory counters, every readable setting
+/// (`sysctl.txt`), the log of this boot (`kernel-log.txt`) and what the firmware kept of crashes
+/// before it.
 ///
 /// From `proc(5)`, `proc_sys(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
 /// <https://docs.kernel.org/admin-guide/pstore-blk.html>. The log needs root where

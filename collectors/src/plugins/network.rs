@@ -16,9 +16,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io;
 
-/// The network: interfaces with addresses and counters, routes (`routes.txt`), TCP and UDP sockets
-/// with their processes (`sockets.txt`), name resolution, neighbours, bonds, the kernel's counters,
-/// and firewall rules.
+/// Interfaces, routes, sockets, name resolution.
+///
+/// Interfaces with addresses and counters, routes (`routes.txt`), TCP and UDP sockets with their
+/// processes (`sockets.txt`), name resolution, neighbours, bonds, the kernel's counters, and firewall
+/// rules.
 ///
 /// From `proc_pid_net(5)` and <https://docs.kernel.org/admin-guide/abi.html>, `sysfs-class-net`. Without
 /// root only one's own processes are named. Firewall rules need root, and are asked for only if the

@@ -10,8 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The operating system: distribution, host name, uptime, load and pressure, time zone, locale,
-/// security modules, cgroups, whether it is a container or a virtual machine, and failed units.
+/// Distribution, uptime, load, locale, failed units.
+///
+/// Also the host name, pressure, time zone, security modules, cgroups, and whether it is a container
+/// or a virtual machine.
 ///
 /// From `os-release(5)`, `proc(5)` and <https://docs.kernel.org/accounting/psi.html>. The machine
 /// id is left out: it identifies the host.

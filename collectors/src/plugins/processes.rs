@@ -16,8 +16,10 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{collections::BTreeMap, path::Path};
 
-/// The processes: `processes.txt` in the order of their ids, `by-memory.txt` with the largest, and
-/// how many are in which state.
+/// Processes with their command lines.
+///
+/// `processes.txt` in the order of their ids, `by-memory.txt` with the largest, and how many are in
+/// which state.
 ///
 /// From `/proc/PID/stat`, `status` and `cmdline` of `proc(5)`. Memory is in KiB. System accounts are
 /// named, people are numbers. Environments are not read: they are where programs keep their

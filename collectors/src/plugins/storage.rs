@@ -9,8 +9,10 @@ use collect_core::{CollectError, Collector, Output, host::Host};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Storage: mounts, size and use of the file systems (`usage.txt`), swap, RAID, the volumes of the
-/// device mapper (`volumes.txt`), and the counters of the disks.
+/// Mounts, use of the file systems, swap, RAID.
+///
+/// Mounts, size and use of the file systems (`usage.txt`), swap, RAID, the volumes of the device
+/// mapper (`volumes.txt`), and the counters of the disks.
 ///
 /// From `proc_pid_mountinfo(5)`, `statvfs(3)`, `fstab(5)` and `md(4)`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

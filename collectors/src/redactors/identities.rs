@@ -43,12 +43,8 @@ pub(crate) struct Identities {
 register!("identities" => Identities as Redactor);
 
 impl Redactor for Identities {
-    fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError> {
-        self.rules_with(id, &RuleContext::default())
-    }
-
-    fn rules_with(&self, id: &str, context: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
-        let facts = context.around.host.map(HostFacts::discover).unwrap_or_default();
+    fn rules(&self, id: &str, context: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
+        let facts = context.host.map(HostFacts::discover).unwrap_or_default();
         let unusable = |reason: String| RuleError::Unusable { rule: id.to_owned(), reason };
         let key = self.key(context).map_err(unusable)?;
         let pseudonyms = Arc::new(match &key {
@@ -72,23 +68,19 @@ impl Redactor for Identities {
 impl Identities {
     /// The key; none if there is no place to keep one.
     fn key(&self, context: &RuleContext<'_>) -> Result<Option<Secret>, String> {
-        let around = &context.around;
         if let Some(source) = &self.key {
             let key =
-                source.resolve(context.base, around.env).map_err(|error| error.to_string())?;
+                source.resolve(context.base, context.env).map_err(|error| error.to_string())?;
             return strong(key).map(Some).map_err(|error| error.to_string());
         }
-        around.key.map(host_key).transpose().map_err(|error| error.to_string())
+        context.key.map(host_key).transpose().map_err(|error| error.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect_core::{
-        redact::{Redaction, Surroundings},
-        testkit::FakeHost,
-    };
+    use collect_core::{redact::Redaction, testkit::FakeHost};
     use std::path::Path;
 
     const KEY: &str = "a made-up key of a customer";
@@ -99,9 +91,8 @@ mod tests {
 
     fn on(host: &FakeHost, identities: &Identities) -> Result<Redaction, RuleError> {
         let env = |name: &str| (name == "REDACT_KEY").then(|| KEY.to_owned());
-        let around = Surroundings { env: &env, host: Some(host), key: None };
-        let context = RuleContext { base: Path::new("/"), around };
-        identities.rules_with("people", &context).and_then(Redaction::compile)
+        let context = RuleContext { base: Path::new("/"), env: &env, host: Some(host), key: None };
+        identities.rules("people", &context).and_then(Redaction::compile)
     }
 
     fn with(key: SecretSource) -> Identities {

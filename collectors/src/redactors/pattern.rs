@@ -2,7 +2,7 @@
 
 use collect_core::{
     Redactor,
-    redact::{Invalid, Redaction, Rule, RuleError},
+    redact::{Invalid, Redaction, Rule, RuleContext, RuleError},
     register,
 };
 use regex_syntax::{ParserBuilder, hir::literal::Extractor};
@@ -47,7 +47,7 @@ struct Examples {
 register!("pattern" => Pattern as Redactor);
 
 impl Redactor for Pattern {
-    fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError> {
+    fn rules(&self, id: &str, _: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
         let anchors = if self.anchors.is_empty() {
             anchors(&self.pattern)
         } else {
@@ -64,10 +64,11 @@ impl Redactor for Pattern {
         if self.pattern.is_empty() {
             return vec![invalid("pattern", "no expression is given".into(), None)];
         }
-        let redaction = match self.rules("example").and_then(Redaction::compile) {
-            Ok(redaction) => redaction,
-            Err(error) => return vec![invalid("pattern", error.to_string(), None)],
-        };
+        let redaction =
+            match self.rules("example", &RuleContext::default()).and_then(Redaction::compile) {
+                Ok(redaction) => redaction,
+                Err(error) => return vec![invalid("pattern", error.to_string(), None)],
+            };
         let replaced = |text: &&String| redaction.text(text) != **text;
         let wrong = |text: &String, is: &str| {
             let help = "correct the expression, its anchors, or the example";
@@ -85,11 +86,7 @@ impl Redactor for Pattern {
 }
 
 fn invalid(option: &'static str, message: String, help: Option<String>) -> Invalid {
-    Invalid {
-        option,
-        message,
-        help,
-    }
+    Invalid { option, message, help }
 }
 
 /// Words of which one stands in every match; none if the expression has no such words.
@@ -104,11 +101,7 @@ fn anchors(pattern: &str) -> Vec<Vec<u8>> {
         return Vec::new();
     };
     let usable = literals.iter().all(|word| word.len() >= 3 && !word.as_bytes().contains(&b'\n'));
-    if usable {
-        literals.iter().map(|word| word.as_bytes().to_vec()).collect()
-    } else {
-        Vec::new()
-    }
+    if usable { literals.iter().map(|word| word.as_bytes().to_vec()).collect() } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -116,24 +109,20 @@ mod tests {
     use super::*;
 
     fn pattern(pattern: &str) -> Pattern {
-        Pattern {
-            pattern: pattern.into(),
-            ..Pattern::default()
-        }
+        Pattern { pattern: pattern.into(), ..Pattern::default() }
     }
 
     fn scrubbed(pattern: &Pattern, text: &str) -> String {
-        Redaction::compile(pattern.rules("license").unwrap()).unwrap().text(text)
+        Redaction::compile(pattern.rules("license", &RuleContext::default()).unwrap())
+            .unwrap()
+            .text(text)
     }
 
     #[test]
     fn the_group_that_is_named_or_numbered_is_replaced() {
         let named = pattern("ACME-(?<secret>[A-Z0-9]+)");
         assert_eq!(scrubbed(&named, "key ACME-AB12 ok"), "key ACME-[redacted:license] ok");
-        let numbered = Pattern {
-            group: Some(1),
-            ..pattern("customer ([0-9]+) of")
-        };
+        let numbered = Pattern { group: Some(1), ..pattern("customer ([0-9]+) of") };
         assert_eq!(scrubbed(&numbered, "customer 77 of 9"), "customer [redacted:license] of 9");
         assert_eq!(scrubbed(&pattern("[0-9]{4}x"), "a 1234x"), "a [redacted:license]");
     }

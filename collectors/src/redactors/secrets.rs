@@ -1,8 +1,9 @@
 //! Removes passwords, tokens, keys and other credentials.
 
 use collect_core::{
-    Redactor, register,
-    redact::{Rule, RuleError},
+    Redactor,
+    redact::{Rule, RuleContext, RuleError},
+    register,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,7 +23,7 @@ pub(crate) struct Secrets {
 register!("secrets" => Secrets as Redactor);
 
 impl Redactor for Secrets {
-    fn rules(&self, _: &str) -> Result<Vec<Rule>, RuleError> {
+    fn rules(&self, _: &str, _: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
         let mut rules = crate::secrets::rules()?;
         for name in &self.except {
             if !rules.iter().any(|rule| rule.id() == name) {
@@ -43,7 +44,8 @@ mod tests {
     use collect_core::redact::Redaction;
 
     fn redaction() -> Redaction {
-        Redaction::compile(Secrets::default().rules("secrets").unwrap()).unwrap()
+        Redaction::compile(Secrets::default().rules("secrets", &RuleContext::default()).unwrap())
+            .unwrap()
     }
 
     /// Lines in which exactly what stands between `«` and `»` is a secret.
@@ -159,7 +161,9 @@ mod tests {
 
     #[test]
     fn a_rule_can_be_left_out_by_the_name_its_replacement_shows() {
-        let without = |name: &str| Secrets { except: vec![name.into()] }.rules("secrets");
+        let without = |name: &str| {
+            Secrets { except: vec![name.into()] }.rules("secrets", &RuleContext::default())
+        };
         let redaction = Redaction::compile(without("github-token").unwrap()).unwrap();
         let text = "got ghp_0123456789abcdefghijABCDEFGHIJ012345";
         assert_eq!(redaction.text(text), text);

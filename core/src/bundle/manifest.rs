@@ -174,7 +174,8 @@ pub enum NoteKind {
     TimedOut,
     /// It could not be gathered.
     Failed,
-    /// It was left out because redaction failed in it.
+    /// It was left out because redaction failed in it, or found something in binary data, which it
+    /// cannot replace without corrupting it.
     Withheld,
     /// It was left out by policy, such as binary data.
     Dropped,
@@ -189,6 +190,10 @@ pub struct EntryRecord {
     /// Where it comes from: a path, `$ ` and a command, or empty if the collector made it.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub source: String,
+    /// What was undone to store it as plain text, the outermost first: `gzip`, `xz`, `zstd`,
+    /// `bzip2`, `tar`, `UTF-16LE`, `UTF-16BE`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub decoded: Vec<String>,
     /// Its bytes in the bundle.
     pub size: u64,
     /// The SHA-256 of its bytes in the bundle, in hexadecimal.

@@ -58,7 +58,12 @@ pub fn object_key(file: &str) -> Option<String> {
     Some(format!("reports/{product}/{}/{}/{}/{file}", &date[..4], &date[4..6], &date[6..]))
 }
 
-/// A product's name in the alphabet of file names and object keys: `a` to `z`, digits and `-`.
+/// The longest product in a name: with time, id and ending it stays far below the 143 bytes that
+/// the strictest common file system (eCryptfs) allows.
+const SLUG_LENGTH: usize = 40;
+
+/// A product's name in the alphabet of file names and object keys: `a` to `z`, digits and `-`; never
+/// empty.
 pub fn slug(product: &str) -> String {
     let mut slug = String::with_capacity(product.len());
     for char in product.chars() {
@@ -68,6 +73,7 @@ pub fn slug(product: &str) -> String {
             _ => slug.push('-'),
         }
     }
+    slug.truncate(SLUG_LENGTH);
     let slug = slug.trim_end_matches('-');
     if slug.is_empty() { "report".to_owned() } else { slug.to_owned() }
 }
@@ -83,6 +89,13 @@ mod tests {
         assert!(name.as_str().starts_with("komand-pro-20261123T104205Z-"), "{name}");
         assert_eq!(name.quote().len(), 8);
         assert_ne!(name, BundleName::new("Komand Pro!", at));
+    }
+
+    #[test]
+    fn any_product_has_a_name_that_every_file_system_takes() {
+        assert_eq!(slug("  Linux Host / 2.0 "), "linux-host-2-0");
+        assert_eq!(slug("製品"), "report");
+        assert_eq!(slug(&"a b".repeat(40)).len(), 40);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Copies a file: all of it, or its beginning and its end; without the holes of a sparse file, and
 //! no further than it was when it was opened.
 
-use crate::host::HostFile;
+mod extents;
+
+use crate::{host::HostFile, profile::Binary};
+use extents::{Extents, is_binary, nuls};
 use std::{
     io::{self, ErrorKind, Read, SeekFrom, Write},
     ops::Range,
@@ -20,9 +23,6 @@ pub(super) const NO_ROOM: &str = "no room is left";
 /// Room that is left for the line that states a cut, and for each that states a hole.
 const MARK: u64 = 64;
 
-/// More pieces than this are not counted; a log has one to three.
-const MOST_EXTENTS: usize = 1024;
-
 const CHUNK: usize = 256 << 10;
 
 /// What is to be taken of a file.
@@ -36,15 +36,6 @@ pub(super) enum Plan {
     Stream(u64),
     /// Nothing, for this reason.
     Nothing(&'static str),
-}
-
-/// Where a file holds data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Extents {
-    data: Vec<Range<u64>>,
-    len: u64,
-    /// Whether it has a size on disk; the files of `/sys` claim a length that they do not have.
-    real: bool,
 }
 
 /// How much of the beginning and of the end.
@@ -69,14 +60,20 @@ pub(super) struct Taken {
 
 impl Plan {
     /// Plans a file of which at most `budget` bytes can be taken.
-    pub(super) fn new(file: &mut dyn HostFile, budget: u64) -> io::Result<Self> {
+    ///
+    /// Of binary data that is to be kept nothing is skipped, holes neither.
+    pub(super) fn new(file: &mut dyn HostFile, budget: u64, binary: Binary) -> io::Result<Self> {
         let info = file.info()?;
         if info.len == 0 {
             return Ok(Self::Stream(budget));
         }
-        let Some(extents) = Extents::of(file, info.len, info.allocated)? else {
+        let Some(mut extents) = Extents::of(file, info.len, info.allocated)? else {
             return Ok(Self::Nothing("it has too many holes"));
         };
+        if binary == Binary::Keep && extents.holes() > 0 && is_binary(file, &extents)? {
+            extents.data.clear();
+            extents.data.push(0..extents.len);
+        }
         let marks = extents.data.len() as u64 * MARK + MARK;
         if extents.size() + if extents.holes() == 0 { 0 } else { marks } <= budget {
             return Ok(Self::Whole(extents));
@@ -97,7 +94,8 @@ impl Plan {
         file: &mut dyn HostFile,
         to: &mut dyn Write,
     ) -> io::Result<Taken> {
-        let mut copy = Copy { file, to, at_line_start: true, taken: Taken::default() };
+        let taken = Taken::default();
+        let mut copy = Copy { file, to, at_line_start: true, hole: 0, nuls: 0, taken };
         match self {
             Self::Nothing(_) => {}
             Self::Stream(limit) => copy.stream(limit)?,
@@ -111,96 +109,14 @@ impl Plan {
     }
 }
 
-impl Extents {
-    fn of(file: &mut dyn HostFile, len: u64, allocated: u64) -> io::Result<Option<Self>> {
-        let real = allocated > 0;
-        let mut data = Vec::new();
-        if allocated >= len {
-            data.push(0..len);
-            return Ok(Some(Self { data, len, real }));
-        }
-        let mut from = 0;
-        while from < len {
-            let Some(next) = file.data(from)? else { break };
-            let next = next.start.max(from)..next.end.min(len);
-            if next.is_empty() {
-                break;
-            }
-            from = next.end;
-            data.push(next);
-            if data.len() > MOST_EXTENTS {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Self { data, len, real }))
-    }
-
-    /// Bytes of data.
-    fn size(&self) -> u64 {
-        self.data.iter().map(|range| range.end - range.start).sum()
-    }
-
-    fn holes(&self) -> u64 {
-        self.len - self.size()
-    }
-
-    /// Bytes of data in a part of the file.
-    fn size_of(&self, part: &Range<u64>) -> u64 {
-        self.within(part).map(|range| range.end - range.start).sum()
-    }
-
-    /// The data in a part of the file.
-    fn within<'a>(&'a self, part: &'a Range<u64>) -> impl Iterator<Item = Range<u64>> + 'a {
-        self.data
-            .iter()
-            .map(|range| range.start.max(part.start)..range.end.min(part.end))
-            .filter(|range| !range.is_empty())
-    }
-
-    /// Where the last `size` bytes of data begin.
-    fn start_of_last(&self, size: u64) -> u64 {
-        let mut left = size;
-        for range in self.data.iter().rev() {
-            let held = range.end - range.start;
-            if held >= left {
-                return range.end - left;
-            }
-            left -= held;
-        }
-        0
-    }
-
-    /// Where the first `size` bytes of data end.
-    fn end_of_first(&self, size: u64) -> u64 {
-        let mut left = size;
-        for range in &self.data {
-            let held = range.end - range.start;
-            if held >= left {
-                return range.start + left;
-            }
-            left -= held;
-        }
-        self.len
-    }
-}
-
-/// Whether a file looks as if its middle made no sense without its beginning, or could not be told
-/// into lines.
-fn is_binary(file: &mut dyn HostFile, extents: &Extents) -> io::Result<bool> {
-    const COMPRESSED: [&[u8]; 4] = [b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh"];
-    let Some(first) = extents.data.first() else {
-        return Ok(false);
-    };
-    file.seek(SeekFrom::Start(first.start))?;
-    let mut sample = Vec::new();
-    Read::take(file, 8192.min(first.end - first.start)).read_to_end(&mut sample)?;
-    Ok(sample.contains(&0) || COMPRESSED.iter().any(|magic| sample.starts_with(magic)))
-}
-
 struct Copy<'a> {
     file: &'a mut dyn HostFile,
     to: &'a mut dyn Write,
     at_line_start: bool,
+    /// The hole that was come upon and not stated yet: the rest of a block beside it are NULs, too.
+    hole: u64,
+    /// NULs at the end of what was read, which may be the beginning of a hole.
+    nuls: u64,
     taken: Taken,
 }
 
@@ -209,17 +125,20 @@ impl Copy<'_> {
     fn range(&mut self, extents: &Extents, part: Range<u64>) -> io::Result<()> {
         let mut at = part.start;
         for data in extents.within(&part) {
-            self.hole(data.start - at)?;
+            self.hole(data.start - at);
             at = data.end;
-            if !self.data(data)? {
-                return Ok(());
+            if !self.data(data, extents.holes() > 0)? {
+                break;
             }
         }
-        self.hole(part.end - at)
+        if self.taken.failed.is_none() && !self.taken.shrunk {
+            self.hole(part.end - at);
+        }
+        self.state_hole()
     }
 
     /// Copies a range of bytes; says whether it was there to its end.
-    fn data(&mut self, range: Range<u64>) -> io::Result<bool> {
+    fn data(&mut self, range: Range<u64>, sparse: bool) -> io::Result<bool> {
         if let Err(error) = self.file.seek(SeekFrom::Start(range.start)) {
             self.taken.failed = Some(error);
             return Ok(false);
@@ -233,10 +152,33 @@ impl Copy<'_> {
                 self.taken.shrunk = self.taken.failed.is_none();
                 return Ok(false);
             }
-            self.write(&chunk[..count])?;
+            if sparse {
+                self.write_beside_holes(&chunk[..count])?;
+            } else {
+                self.write(&chunk[..count])?;
+            }
             left -= count as u64;
         }
         Ok(true)
+    }
+
+    /// Writes data of a file with holes, of which NULs beside a hole are a part of it: a block is
+    /// allocated as a whole, however little of it was written.
+    fn write_beside_holes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let leading = nuls(bytes.iter());
+        let bytes = &bytes[leading..];
+        if self.hole > 0 && self.nuls == 0 {
+            self.hole += leading as u64;
+        } else {
+            self.nuls += leading as u64;
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.state_hole()?;
+        let trailing = nuls(bytes.iter().rev());
+        self.nuls = trailing as u64;
+        self.write(&bytes[..bytes.len() - trailing])
     }
 
     /// Reads; an error is remembered, and is an end.
@@ -265,12 +207,27 @@ impl Copy<'_> {
         self.write(format!("{line}[collect: {text}]\n").as_bytes())
     }
 
-    fn hole(&mut self, bytes: u64) -> io::Result<()> {
-        if bytes == 0 {
-            return Ok(());
+    /// Comes upon a hole of so many bytes.
+    fn hole(&mut self, bytes: u64) {
+        if bytes > 0 {
+            self.hole += bytes + std::mem::take(&mut self.nuls);
         }
-        self.taken.holes += bytes;
-        self.mark(&format!("hole of {bytes} bytes"))
+    }
+
+    /// States the hole that was come upon, if there is one, and writes the NULs that are no hole.
+    fn state_hole(&mut self) -> io::Result<()> {
+        let hole = std::mem::take(&mut self.hole);
+        if hole > 0 {
+            self.taken.holes += hole;
+            self.mark(&format!("hole of {hole} bytes"))?;
+        }
+        let mut nuls = std::mem::take(&mut self.nuls);
+        while nuls > 0 {
+            let count = nuls.min(CHUNK as u64);
+            self.write(&vec![0; count as usize])?;
+            nuls -= count;
+        }
+        Ok(())
     }
 
     fn ends(&mut self, extents: &Extents, shares: Shares) -> io::Result<()> {

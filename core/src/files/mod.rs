@@ -1,7 +1,7 @@
 //! Which files, and how much of each: what [`Output::files`](crate::Output::files) takes.
 //!
 //! A [`FileSet`] is walked only below what its patterns name, through the
-//! [`Host`](crate::host::Host); newest files come first, and where a size is short, the beginning
+//! [`Host`]; newest files come first, and where a size is short, the beginning
 //! and the end of a file are kept.
 
 mod copy;

@@ -3,10 +3,21 @@
 use super::{
     FileSet,
     copy::{LEAST_CUT, NO_ROOM, Plan, Taken},
+    pattern::is_made_up,
     walk::{self, Found, Selection},
 };
-use crate::{CollectError, Output};
-use std::{io::ErrorKind, path::Path};
+use crate::{
+    CollectError, Output,
+    host::HostFile,
+    inside::{Form, HEAD},
+};
+use std::{
+    io::{self, ErrorKind, Read, SeekFrom},
+    path::Path,
+};
+
+/// The one file of the kernel that is compressed, `proc(5)`.
+const KERNEL_CONFIGURATION: &str = "/proc/config.gz";
 
 /// So many similar things are named; the rest is counted.
 const NAMED: usize = 20;
@@ -17,8 +28,9 @@ impl Output<'_> {
     ///
     /// Of a file that does not fit, a quarter of the room is used for its beginning and the rest
     /// for its end; it is cut between lines, and a line in it states the cut. Holes of sparse
-    /// files are skipped and stated likewise. What is missing is noted; if nothing matched at all,
-    /// the step is absent.
+    /// files are skipped and stated likewise. What is compressed, archived or in UTF-16 is stored
+    /// as plain text, and where it does not fit, its beginning is. What is missing is noted; if
+    /// nothing matched at all, the step is absent.
     ///
     /// # Errors
     ///
@@ -67,7 +79,8 @@ impl Output<'_> {
         }
     }
 
-    fn note_some(&mut self, texts: &[String], more: &str) {
+    /// Notes the first of many similar things, and how many more there are.
+    pub(crate) fn note_some(&mut self, texts: &[String], more: &str) {
         let total = texts.len();
         for text in texts.iter().take(NAMED) {
             self.note(text);
@@ -86,15 +99,24 @@ impl Output<'_> {
             return Ok(());
         }
         let opened = self.host().open(path).and_then(|mut file| {
-            let plan = Plan::new(file.as_mut(), self.budget())?;
-            Ok((file, plan))
+            if form_of(path, file.as_mut())? != Form::Plain {
+                return Ok(Opened::Inside(file));
+            }
+            let plan = Plan::new(file.as_mut(), self.budget(), self.binary)?;
+            Ok(Opened::Plain(file, plan))
         });
+        let name = source.trim_start_matches('/');
         let (mut file, plan) = match opened {
-            Ok((_, Plan::Nothing(reason))) => {
+            Ok(Opened::Plain(_, Plan::Nothing(reason))) => {
                 unfit.add(source, found.info.len, reason);
                 return Ok(());
             }
-            Ok(opened) => opened,
+            Ok(Opened::Plain(file, plan)) => (file, plan),
+            Ok(Opened::Inside(file)) => {
+                // No further than it was: one that is still being written has no end.
+                let mut file = file.take(found.info.len);
+                return self.unfold(&mut file, name, &source, found.info.modified);
+            }
             Err(error) => {
                 match error.kind() {
                     ErrorKind::NotFound => self.note(&format!("`{source}` vanished meanwhile")),
@@ -106,7 +128,6 @@ impl Output<'_> {
                 return Ok(());
             }
         };
-        let name = source.trim_start_matches('/');
         let mut entry = self.entry(name, &source, found.info.modified)?;
         let taken = plan.carry_out(file.as_mut(), &mut entry)?;
         if let Some(cut) = &taken.cut {
@@ -134,6 +155,27 @@ impl Output<'_> {
             self.failed(source, error);
         }
     }
+}
+
+/// A file, and how it is taken.
+enum Opened {
+    /// As it is, or a part of it.
+    Plain(Box<dyn HostFile>, Plan),
+    /// From its beginning on, to be decoded.
+    Inside(Box<dyn HostFile>),
+}
+
+/// What stands in a file. Those that the kernel makes up are not looked at before they are read:
+/// they can be expensive to read, or another time say something else.
+fn form_of(path: &Path, file: &mut dyn HostFile) -> io::Result<Form> {
+    if path.ancestors().any(is_made_up) && path != Path::new(KERNEL_CONFIGURATION) {
+        return Ok(Form::Plain);
+    }
+    let mut head = Vec::new();
+    // An error comes again, and is reported, when the file is read.
+    _ = Read::take(&mut *file, HEAD as u64).read_to_end(&mut head);
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Form::of(&head))
 }
 
 /// Files that were left out for their size.

@@ -3,6 +3,7 @@ use crate::{
     CollectError, Collector, Output, Window,
     bundle::Status,
     host::{CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Machine, Process, Usage},
+    profile::Binary,
     testkit::{Collected, FakeHost, Trial},
     units::{Size, TimePoint},
 };
@@ -314,4 +315,48 @@ fn what_the_kernel_makes_up_on_a_real_host_is_read_though_its_length_is_wrong() 
         assert_eq!(collected.text(path), std::fs::read_to_string(path).unwrap());
         assert!(collected.notes().is_empty(), "{:?}", collected.notes());
     }
+}
+
+#[test]
+fn nuls_beside_the_hole_of_a_sparse_log_belong_to_the_hole() {
+    // A log that was emptied while its program wrote on: its first lines stand at the end of a block.
+    let tail = [vec![0; 3000], b"after the hole\nlast\n".to_vec()].concat();
+    let head = [b"before the hole\n".to_vec(), vec![0; 4080]].concat();
+    let len = (1 << 20) + tail.len() as u64;
+    let data = [(0, head.as_slice()), (1 << 20, tail.as_slice())];
+    let host = FakeHost::new().sparse("/var/log/a.log", len, &data);
+    let collected = take(host, &["/var/log/a.log"], &[]);
+    let hole = len - b"before the hole\nafter the hole\nlast\n".len() as u64;
+    assert_eq!(
+        collected.text("/var/log/a.log"),
+        format!("before the hole\n[collect: hole of {hole} bytes]\nafter the hole\nlast\n")
+    );
+    assert_eq!(collected.status(), Status::Complete);
+
+    let lines = "a line of the log\n".repeat(10_000);
+    let tail = [vec![0; 3000], lines.clone().into_bytes()].concat();
+    let len = (1 << 20) + tail.len() as u64;
+    let host = FakeHost::new().sparse("/var/log/a.log", len, &[(1 << 20, &tail)]);
+    let collected = take_at_most(50_000, host, &["/var/log/a.log"]);
+    assert!(collected.text("/var/log/a.log").ends_with("a line of the log\n"));
+}
+
+#[test]
+fn nuls_within_the_data_of_a_sparse_file_stay() {
+    let data = b"HOME=/\0PATH=/bin\0".as_slice();
+    let host = FakeHost::new().sparse("/var/log/a", 4096 + data.len() as u64, &[(4096, data)]);
+    let collected = take(host, &["/var/log/a"], &[]);
+    let expected = [b"[collect: hole of 4096 bytes]\n".as_slice(), data].concat();
+    assert_eq!(collected.bytes("/var/log/a"), expected);
+}
+
+#[test]
+fn a_sparse_binary_file_that_is_kept_is_kept_with_its_holes() {
+    let record = b"\x01\x02pts/0\0\0\0\0\0\0\0\0example.com\0\0\0\0".as_slice();
+    let host = FakeHost::new().sparse("/var/log/lastlog", 20_000, &[(8192, record)]);
+    let files = Files::of(&["/var/log/lastlog"], &[]);
+    let collected = Trial::of(files).options(|options| options.binary = Binary::Keep).on(host);
+    let bytes = collected.bytes("/var/log/lastlog");
+    assert_eq!(bytes.len(), 20_000);
+    assert_eq!(&bytes[8192..8192 + record.len()], record);
 }

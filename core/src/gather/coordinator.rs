@@ -4,13 +4,13 @@ use super::{
     Gathered, Message, Permits, Resources, StepEvent, Stop,
     ledger::{Item, Ledger, Phase},
     pack,
+    shares::Shares,
     step::{End, PackError, StepRun},
 };
 use crate::{
     bundle::Status,
     event::{Event, Reporter},
     host::{Deadline, Host},
-    output::BLOCK,
     plan::Plan,
     redact::Piece,
     spool::Spool,
@@ -30,16 +30,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many steps run at once. They wait for disks and commands more than for the processor, and
-/// more of them would only make a disk seek.
-const SLOTS: usize = 8;
-
 /// How long past its deadline a step may take to notice it.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// How long nothing may come from packing once the steps are over. The largest task takes far less
 /// than a second; what takes so much longer is an expression that does not come to an end.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 10 });
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often deadlines are looked at, at least.
 const TICK: Duration = Duration::from_millis(20);
@@ -61,7 +57,7 @@ pub(crate) struct Coordinator<'r> {
     steps: ThreadPool,
     packing: ThreadPool,
     permits: Arc<Permits>,
-    batch_max: u64,
+    shares: Shares,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     ledgers: Vec<Ledger>,
@@ -90,12 +86,9 @@ impl<'r> Coordinator<'r> {
         reporter: &'r dyn Reporter,
     ) -> Self {
         let Size(memory) = plan.profile.limits.memory;
-        // A block is in memory as it was read and as it was redacted, then compressed, beside the
-        // compressor itself: in all some three and a half times its size.
-        let capacity = (memory / 8).max(4 * BLOCK as u64);
-        let useful = (capacity / BLOCK as u64) as usize;
+        let shares = Shares::of(memory);
         let cores = available_parallelism().map_or(1, usize::from);
-        let threads = resources.threads.map_or(cores, usize::from).min(useful);
+        let threads = resources.threads.map_or(cores, usize::from).min(shares.useful_threads());
         let Size(size) = plan.profile.limits.size;
         // What waits and the bundle itself are on the disk at the same time.
         let space = host.usage(&resources.spill).map_or(u64::MAX, |usage| usage.available / 20 * 9);
@@ -115,10 +108,9 @@ impl<'r> Coordinator<'r> {
             // A step that hangs keeps its thread, so there is one for each.
             steps: pool("step", waiting.len().max(1)),
             packing: pool("pack", threads),
-            permits: Permits::new(capacity),
-            // Entries that wait to be packed together must not use up what others need to go on.
-            batch_max: (capacity / (2 * SLOTS as u64 + 2)).min(BLOCK as u64),
-            spool: Spool::new(size, memory / 8 * 3, &resources.spill),
+            permits: Permits::new(shares.packing),
+            shares,
+            spool: Spool::new(size, shares.waiting, &resources.spill),
             stop: Arc::clone(&resources.stop),
             halt: Arc::default(),
             halted: None,
@@ -189,7 +181,7 @@ impl<'r> Coordinator<'r> {
 
     fn start_steps(&mut self) {
         let running = |ledger: &&Ledger| matches!(ledger.phase, Phase::Running { .. });
-        while self.ledgers.iter().filter(running).count() < SLOTS {
+        while self.ledgers.iter().filter(running).count() < self.shares.steps {
             let Some(index) = self.waiting.pop() else {
                 break;
             };
@@ -322,11 +314,11 @@ impl<'r> Coordinator<'r> {
     fn add_to_batch(&mut self, step: usize, whole: pack::Whole) {
         let bytes = whole.permit.bytes();
         let waiting: u64 = self.ledgers[step].batch.iter().map(|(_, bytes)| bytes).sum();
-        if waiting + bytes > self.batch_max {
+        if waiting + bytes > self.shares.batch {
             self.pack_batch(step);
         }
         self.ledgers[step].take(whole);
-        if bytes > self.batch_max {
+        if bytes > self.shares.batch {
             self.pack_batch(step);
         }
     }
@@ -360,9 +352,10 @@ impl<'r> Coordinator<'r> {
         self.packing.spawn_fifo(move || {
             let work = || {
                 let redaction = &plan.profile.redaction;
-                match pack::part(piece, permit, number, &digests, redaction, plan.format) {
+                let entry = (&meta, &*digests);
+                match pack::part(piece, permit, number, entry, redaction, plan.format) {
                     Ok(packed) => packed.map_err(|_| PackError::Lost),
-                    Err(error) => Err(PackError::Withheld(pack::withheld(&meta, &error))),
+                    Err(note) => Err(PackError::Withheld(note)),
                 }
             };
             let packed = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PackError::Lost));

@@ -12,6 +12,7 @@ use crate::{
     spool::{SegmentId, Spool},
 };
 use std::{
+    collections::BTreeMap,
     io,
     sync::Arc,
     time::{Duration, Instant},
@@ -49,11 +50,16 @@ pub(crate) enum Item {
 pub(crate) struct Large {
     pub(crate) meta: EntryMeta,
     pub(crate) digests: Arc<Digests>,
-    parts: Vec<Option<SegmentId>>,
+    /// How many parts there are, stored or not.
+    begun: usize,
+    /// The parts that are stored: the first ones.
+    parts: Vec<SegmentId>,
+    /// Parts that wait for earlier ones; nothing for one that is missing.
+    early: BTreeMap<usize, Option<PackedPart>>,
+    /// Whether a part is missing, so that none that follows can be kept.
+    broken: bool,
     truncated: Option<String>,
     lost: bool,
-    /// Whether it was noted that a part could not be kept.
-    noted: bool,
 }
 
 impl Ledger {
@@ -91,8 +97,9 @@ impl Ledger {
     /// Begins a large entry.
     pub(crate) fn begin(&mut self, meta: EntryMeta) {
         let digests = Arc::default();
-        let (parts, truncated) = (Vec::new(), None);
-        let large = Large { meta, digests, parts, truncated, lost: false, noted: false };
+        let (parts, early) = (Vec::new(), BTreeMap::new());
+        let (broken, truncated, lost) = (false, None, false);
+        let large = Large { meta, digests, begun: 0, parts, early, broken, truncated, lost };
         self.items.push(Item::Large(large));
         self.begun += 1;
         self.open = Some(self.items.len() - 1);
@@ -104,8 +111,8 @@ impl Ledger {
         let Some(Item::Large(large)) = self.items.get_mut(item) else {
             return None;
         };
-        large.parts.push(None);
-        Some((item, large.parts.len() - 1, large))
+        large.begun += 1;
+        Some((item, large.begun - 1, large))
     }
 
     /// Ends the open large entry.
@@ -153,7 +160,10 @@ impl Ledger {
         }
     }
 
-    /// Stores a packed part of a large entry.
+    /// Stores a packed part of a large entry, and those that had to wait for it.
+    ///
+    /// They are stored in their order, whatever the order they come in: where the room ends, an
+    /// entry keeps its beginning.
     pub(crate) fn store_part(
         &mut self,
         item: usize,
@@ -165,27 +175,24 @@ impl Ledger {
             return Ok(());
         };
         match packed {
-            Ok(PackedPart { compressed, permit: _permit, .. }) => {
-                match spool.put_part(compressed) {
-                    Ok(id) => large.parts[number] = Some(id),
-                    Err(error) => {
-                        if !std::mem::replace(&mut large.noted, true) {
-                            let path = large.meta.path.clone();
-                            self.note(missing(&path, "the rest of it", &error));
-                        }
-                        return Err(error);
-                    }
-                }
-            }
             Err(PackError::Withheld(note)) => {
-                if !large.lost {
-                    large.lost = true;
+                // What waits gives its memory back: it will never be stored.
+                large.early.clear();
+                if !std::mem::replace(&mut large.lost, true) {
                     self.note(note);
                 }
+                return Ok(());
             }
-            Err(PackError::Lost) => {}
+            _ if large.lost => return Ok(()),
+            Err(PackError::Lost) => _ = large.early.insert(number, None),
+            Ok(part) => _ = large.early.insert(number, Some(part)),
         }
-        Ok(())
+        let Err(error) = large.store_next(spool) else {
+            return Ok(());
+        };
+        let path = large.meta.path.clone();
+        self.note(missing(&path, "the rest of it", &error));
+        Err(error)
     }
 
     /// Ends the step. What comes later from its thread is ignored.
@@ -306,6 +313,27 @@ impl Ledger {
 }
 
 impl Large {
+    /// Stores what is next in order, as far as it is there.
+    fn store_next(&mut self, spool: &mut Spool) -> io::Result<()> {
+        while !self.broken
+            && let Some(next) = self.early.remove(&self.parts.len())
+        {
+            match next.map(|part| spool.put_part(part.compressed)) {
+                Some(Ok(id)) => self.parts.push(id),
+                Some(Err(error)) => {
+                    self.broken = true;
+                    self.early.clear();
+                    return Err(error);
+                }
+                None => self.broken = true,
+            }
+        }
+        if self.broken {
+            self.early.clear();
+        }
+        Ok(())
+    }
+
     fn settle(
         self,
         bundle: &str,
@@ -313,20 +341,18 @@ impl Large {
         spool: &mut Spool,
         order: &mut Vec<SegmentId>,
     ) -> io::Result<Option<EntryRecord>> {
-        let Self { meta, digests, parts, mut truncated, lost, .. } = self;
+        let Self { meta, digests, begun, parts, mut truncated, lost, .. } = self;
         if lost {
             return Ok(None);
         }
-        let all = parts.len();
-        let stored: Vec<SegmentId> = parts.into_iter().map_while(|part| part).collect();
-        if stored.len() < all {
+        if parts.len() < begun {
             truncated.get_or_insert_with(|| "cut here: the rest could not be kept".to_owned());
         }
-        let prefix = digests.prefix(stored.len());
+        let prefix = digests.prefix(parts.len());
         let (size, redactions) = (prefix.size, prefix.redactions.clone());
         let header = frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?;
         order.push(spool.keep(format.compress(&header)?));
-        order.extend(stored);
+        order.extend(parts);
         let padding = frame::padding(size);
         if !padding.is_empty() {
             order.push(spool.keep(format.compress(padding)?));
@@ -368,4 +394,39 @@ fn step_note(kind: NoteKind, text: String) -> Note {
 fn missing(source: &str, what: &str, error: &io::Error) -> Note {
     let text = format!("{what} could not be kept: {error}");
     Note { kind: NoteKind::Truncated, source: source.to_owned(), text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{gather::permits::Permits, host::Deadline};
+    use std::path::Path;
+
+    fn packed(bytes: &[u8]) -> PackedPart {
+        let deadline = Deadline::after(Duration::from_secs(1), Arc::default());
+        let permit = Permits::new(10).acquire(1, &deadline).unwrap();
+        let (compressed, size) = (bytes.to_vec(), bytes.len() as u64);
+        PackedPart { compressed, size, redactions: 0, _permit: Arc::new(permit) }
+    }
+
+    #[test]
+    fn where_the_room_ends_an_entry_keeps_its_beginning_whatever_was_packed_first() {
+        // Room for one of the parts.
+        let mut spool = Spool::new(20, 20, Path::new("/nonexistent"));
+        let mut ledger = Ledger::new();
+        let (path, source) = ("step/log".to_owned(), String::new());
+        let (decoded, binary) = (Vec::new(), false);
+        ledger.begin(EntryMeta { path, source, modified: None, decoded, binary });
+        for _ in 0..3 {
+            ledger.next_part().unwrap();
+        }
+        ledger.store_part(0, 2, Ok(packed(b"third part")), &mut spool).unwrap();
+        ledger.store_part(0, 1, Ok(packed(b"second part")), &mut spool).unwrap();
+        assert_eq!(spool.len(), 0, "a later part took the room of the first");
+        let full = ledger.store_part(0, 0, Ok(packed(b"first part")), &mut spool).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::QuotaExceeded);
+        let mut kept = Vec::new();
+        spool.copy(ledger.large(0).unwrap().parts[0], &mut kept).unwrap();
+        assert_eq!(kept, b"first part");
+    }
 }

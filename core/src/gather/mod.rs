@@ -12,11 +12,12 @@ mod coordinator;
 mod ledger;
 mod pack;
 mod permits;
+mod shares;
 mod step;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use pack::{EntryMeta, Whole, hexadecimal, withheld};
+pub(crate) use pack::{EntryMeta, Whole, add, hexadecimal, withheld};
 pub(crate) use permits::Permits;
 pub(crate) use step::{Message, StepEvent};
 

@@ -22,6 +22,10 @@ pub(crate) struct EntryMeta {
     /// Where it comes from, redacted.
     pub(crate) source: String,
     pub(crate) modified: Option<Timestamp>,
+    /// What was undone to come to it, the outermost first.
+    pub(crate) decoded: Vec<String>,
+    /// Whether it is binary data, of which no byte may be changed.
+    pub(crate) binary: bool,
 }
 
 /// A small entry, complete.
@@ -64,6 +68,10 @@ pub(crate) fn batch(
             packed.notes.push(withheld(&meta, &error));
             continue;
         }
+        if meta.binary && !redactions.is_empty() {
+            packed.notes.push(withheld_binary(&meta, &redactions));
+            continue;
+        }
         let size = bytes.len() as u64;
         archive.extend(frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?);
         archive.extend_from_slice(&bytes);
@@ -83,23 +91,27 @@ pub(crate) struct PackedPart {
     /// How many redactions were made in it.
     pub(crate) redactions: u64,
     /// Held until the part is stored, so that what waits to be stored is bounded too.
-    pub(crate) permit: Arc<Permit>,
+    pub(crate) _permit: Arc<Permit>,
 }
 
-/// Redacts and compresses part `number` of a large entry.
+/// Redacts and compresses part `number` of a large entry. An error says why the whole entry must not
+/// leave.
 pub(crate) fn part(
     piece: Piece,
     permit: Arc<Permit>,
     number: usize,
-    digest: &Digests,
+    (meta, digest): (&EntryMeta, &Digests),
     redaction: &Redaction,
     format: Format,
-) -> Result<std::io::Result<PackedPart>, ScrubError> {
-    let scrubbed = redaction.scrub(piece)?;
+) -> Result<std::io::Result<PackedPart>, Note> {
+    let scrubbed = redaction.scrub(piece).map_err(|error| withheld(meta, &error))?;
+    if meta.binary && !scrubbed.counts.is_empty() {
+        return Err(withheld_binary(meta, &scrubbed.counts));
+    }
     let compressed = format.compress(&scrubbed.bytes);
     let (size, redactions) = (scrubbed.bytes.len() as u64, scrubbed.counts.values().sum());
     digest.add(number, scrubbed.bytes, &scrubbed.counts, Arc::clone(&permit));
-    Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, permit }))
+    Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, _permit: permit }))
 }
 
 /// The digest of a large entry, taken in the order of its parts whatever the order they come in.
@@ -172,12 +184,21 @@ pub(crate) fn record(
     truncated: Option<String>,
     redactions: Counts,
 ) -> EntryRecord {
-    let EntryMeta { path, source, modified } = meta;
-    EntryRecord { path, source, size, sha256, modified, truncated, redactions }
+    let EntryMeta { path, source, modified, decoded, binary: _ } = meta;
+    EntryRecord { path, source, decoded, size, sha256, modified, truncated, redactions }
 }
 
 pub(crate) fn withheld(meta: &EntryMeta, error: &ScrubError) -> Note {
     let text = format!("left out, because {error}");
+    Note { kind: NoteKind::Withheld, source: meta.path.clone(), text }
+}
+
+/// Says that binary data which was to be kept is not: replacing what was found in it would corrupt
+/// it, and keeping it would let it out.
+fn withheld_binary(meta: &EntryMeta, found: &Counts) -> Note {
+    let rules: Vec<_> = found.keys().map(|rule| format!("`{rule}`")).collect();
+    let rules = rules.join(", ");
+    let text = format!("left out: it is binary data in which redaction found something ({rules})");
     Note { kind: NoteKind::Withheld, source: meta.path.clone(), text }
 }
 

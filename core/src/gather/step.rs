@@ -6,13 +6,13 @@ use crate::{
     CollectError,
     bundle::Note,
     host::{Deadline, Host},
+    names::Names,
     output::Output,
     plan::Plan,
     redact::{Piece, Redaction},
     units::Size,
 };
 use std::{
-    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicBool, mpsc::Sender},
 };
@@ -114,7 +114,7 @@ impl StepRun {
             permits: &self.permits,
             full: &self.full,
             messages: &self.messages,
-            names: BTreeSet::new(),
+            names: Names::default(),
         };
         match planned.step.collector.collect(&mut output) {
             Ok(()) => End::Done,

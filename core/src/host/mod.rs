@@ -7,9 +7,11 @@ mod file;
 mod kernel_log;
 mod machine;
 mod process;
+mod tree;
 
 pub use command::{CommandLine, Exit, Process};
 pub use machine::Machine;
+pub use tree::Tree;
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::{

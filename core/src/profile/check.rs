@@ -1,17 +1,20 @@
 //! Makes a [`Profile`] of a merged table, or says everything that is wrong with it.
 
 use super::{
-    Compression, ConfiguredSink, Limits, Profile, ReportForm, Step, StepOptions,
+    Compression, ConfiguredSink, LEAST_MEMORY, Limits, Profile, ReportForm, Step, StepOptions,
     merge::{SECTIONS, TABLES},
     options::{Options, schema_of},
-    recipient,
+    read::Env,
     source::{Finding, Findings, Sources, Span},
-    suggest, syntax,
+    syntax,
 };
 use crate::{
+    host::Host,
     plugin::Plugins,
-    redact::{Redaction, Rule, Surroundings},
+    recipient::Recipient,
+    redact::{Redaction, Rule},
     secret::SecretSource,
+    suggest,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -83,7 +86,9 @@ pub(super) struct Checker<'a> {
     /// The numbers of the sources, each after all that it extends.
     pub(super) order: &'a [usize],
     pub(super) base: &'a Path,
-    pub(super) around: Surroundings<'a>,
+    pub(super) env: Env<'a>,
+    pub(super) host: Option<&'a dyn Host>,
+    pub(super) key: Option<&'a Path>,
     /// Some of the profile is no TOML, so what is missing may only seem to be.
     pub(super) broken: bool,
     pub(super) findings: Findings,
@@ -112,7 +117,7 @@ impl Checker<'_> {
                     .label("needs `[encrypt]`")
                     .help(
                         "add `[encrypt]` with `recipients = [\"age1…\"]`; \
-                         `collect-desk keygen` makes such a key"
+                         `age-keygen` makes such a key"
                             .to_owned(),
                     ),
             );
@@ -213,8 +218,9 @@ impl Checker<'_> {
         let places = options.table.get("recipients").and_then(|value| value.get_ref().as_array());
         for (place, written) in places.into_iter().flat_map(|places| places.iter()).zip(&recipients)
         {
-            if let Err((message, help)) = recipient::check(written) {
-                self.findings.push(Finding::new(place.span(), message).help(help));
+            if let Err(error) = written.parse::<Recipient>() {
+                let finding = Finding::new(place.span(), error.to_string());
+                self.findings.push(finding.help(error.help));
             }
         }
         Some(recipients)
@@ -240,7 +246,7 @@ impl Checker<'_> {
         let mut all = Vec::new();
         for SinkSecret { sink, span, source } in secrets {
             // What cannot be read now is no error of the profile: delivery will say so.
-            let Ok(secret) = source.resolve(self.base, self.around.env) else {
+            let Ok(secret) = source.resolve(self.base, self.env) else {
                 continue;
             };
             match Rule::literal(format!("deliver.{sink}"), secret.reveal().as_bytes()) {
@@ -305,14 +311,15 @@ impl Verify for ReportForm {
 
 impl Verify for Limits {
     fn verify(&self, options: &Options<'_>, findings: &mut Findings) {
-        let empty = [
-            ("time", self.time.0.is_zero()),
-            ("size", self.size.0 == 0),
-            ("memory", self.memory.0 == 0),
-        ];
+        let empty = [("time", self.time.0.is_zero()), ("size", self.size.0 == 0)];
         for (name, _) in empty.into_iter().filter(|(_, empty)| *empty) {
             let message = format!("with no {name} at all nothing can be gathered");
             findings.push(Finding::new(options.span_of(name), message));
+        }
+        if self.memory < LEAST_MEMORY {
+            let message = format!("{} of memory is too little", self.memory);
+            let help = format!("a run can do with {LEAST_MEMORY} or more");
+            findings.push(Finding::new(options.span_of("memory"), message).help(help));
         }
     }
 }

@@ -6,13 +6,11 @@ mod merge;
 mod options;
 mod problem;
 mod read;
-mod recipient;
 mod reference;
 mod schema;
 mod search;
 mod source;
 mod steps;
-mod suggest;
 mod syntax;
 mod template;
 #[cfg(test)]
@@ -20,7 +18,7 @@ mod tests;
 mod wording;
 
 pub use problem::{Problem, ProfileError};
-pub use read::{Env, load, load_amid};
+pub use read::{Env, load, load_for};
 pub use reference::{Described, catalogue, reference};
 pub use schema::schema;
 pub use search::{Library, Listed, Origin};
@@ -61,29 +59,6 @@ pub struct Profile {
     pub compression: Compression,
     /// Where the bundle is delivered to, in order.
     pub sinks: Vec<ConfiguredSink>,
-}
-
-impl Profile {
-    /// The product as it stands in names of bundles and objects: `[a-z0-9-]`, never empty.
-    pub fn slug(&self) -> String {
-        slug(&self.product)
-    }
-}
-
-/// The longest product in a name: with time, id and ending it stays far below the 143 bytes that
-/// the strictest common file system (eCryptfs) allows.
-const SLUG_LENGTH: usize = 40;
-
-/// Writes a product's name in `[a-z0-9-]`.
-fn slug(product: &str) -> String {
-    let plain = product.to_lowercase();
-    let words = plain.split(|c: char| !c.is_ascii_alphanumeric());
-    let mut slug = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
-    slug.truncate(SLUG_LENGTH);
-    match slug.trim_end_matches('-') {
-        "" => "product".to_owned(),
-        slug => slug.to_owned(),
-    }
 }
 
 /// `[report]`: what the user is asked.
@@ -135,6 +110,9 @@ pub struct Limits {
     /// How much memory the pipeline may use; 256 MB if not given.
     pub memory: Size,
 }
+
+/// The least memory that a run can do with.
+pub const LEAST_MEMORY: Size = Size(80_000_000);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -216,7 +194,7 @@ pub enum Binary {
     /// It is left out and named.
     #[default]
     Drop,
-    /// It is kept; redaction is tried all the same.
+    /// It is kept byte for byte, unless redaction finds something in it: then it is left out.
     Keep,
 }
 

@@ -3,9 +3,10 @@
 use super::{
     problem::is_secret,
     source::{Finding, Findings, Span},
-    suggest, wording,
+    wording,
 };
 use crate::plugin::Unknown;
+use crate::suggest;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::Value;

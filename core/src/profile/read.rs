@@ -9,7 +9,7 @@ use super::{
     source::{Finding, Findings, Sources, Span},
     syntax,
 };
-use crate::{plugin::Plugins, redact::Surroundings};
+use crate::{host::Host, plugin::Plugins};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
@@ -32,20 +32,33 @@ pub fn load(
     plugins: &Plugins,
     env: Env<'_>,
 ) -> Result<Profile, ProfileError> {
-    load_amid(named, library, plugins, Surroundings::of(env))
+    read(named, library, plugins, env, None, None)
 }
 
-/// Reads a profile as [`load`] does, for a run on a host: its redactors may know the host's own
-/// names and keep a key there.
+/// Reads a profile as [`load`] does, to redact data of `host`: redactors learn its facts from it,
+/// and keep the key of pseudonyms at `key` if the profile names none.
 ///
 /// # Errors
 ///
-/// As [`load`]'s.
-pub fn load_amid(
+/// As [`load`].
+pub fn load_for(
+    host: &dyn Host,
+    key: &Path,
     named: &str,
     library: &Library,
     plugins: &Plugins,
-    around: Surroundings<'_>,
+    env: Env<'_>,
+) -> Result<Profile, ProfileError> {
+    read(named, library, plugins, env, Some(host), Some(key))
+}
+
+fn read(
+    named: &str,
+    library: &Library,
+    plugins: &Plugins,
+    env: Env<'_>,
+    host: Option<&dyn Host>,
+    key: Option<&Path>,
 ) -> Result<Profile, ProfileError> {
     let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
         ProfileError::new(vec![Problem::general(message, help)])
@@ -73,7 +86,9 @@ pub fn load_amid(
         sources: &sources,
         order: &order,
         base: &base,
-        around,
+        env,
+        host,
+        key,
         broken: !broken.is_empty(),
         findings: Findings::default(),
     };

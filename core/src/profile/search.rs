@@ -1,6 +1,6 @@
 //! Where profiles are found by their names.
 
-use super::suggest;
+use crate::suggest;
 use std::{
     borrow::Cow,
     collections::BTreeMap,

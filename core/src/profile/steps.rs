@@ -5,12 +5,12 @@ use super::{
     check::{Checker, ID_HELP, SinkSecret, Verify, is_id},
     options::{Built, Options, option_names, schema_by, schema_of},
     source::{Finding, Span},
-    suggest,
 };
 use crate::{
     collector::Invalid,
     plugin::{Plugin, Registry},
-    redact::{Rule, RuleContext},
+    redact::{Rule, RuleContext, RuleError},
+    suggest,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -112,20 +112,23 @@ impl Checker<'_> {
         } else {
             section
         };
+        let (base, env, host) = (self.base, self.env, self.host);
         let (mut rules, mut ids) = (Vec::new(), Vec::new());
         for redactor in self.configured(&kind, section) {
             let wrong = redactor.built.value.check();
             // What is wrong with a rule, this has said already, and better.
             let usable = wrong.is_empty() && !redactor.built.doubtful;
             self.invalid(&redactor, wrong);
-            let context = RuleContext { base: self.base, around: self.around };
-            // One that is switched off looks at nothing and makes no key.
-            let context = if redactor.enabled { context } else { RuleContext::default() };
-            match redactor.built.value.rules_with(&redactor.id, &context) {
+            // What is switched off makes no key.
+            let key = self.key.filter(|_| redactor.enabled);
+            let context = RuleContext { base, env, host, key };
+            match redactor.built.value.rules(&redactor.id, &context) {
                 Ok(more) if redactor.enabled => {
                     rules.extend(more);
                     ids.push(redactor.id);
                 }
+                // What is switched off needs no value that this host may not have.
+                Err(RuleError::Secret { .. }) if !redactor.enabled => {}
                 Err(error) if usable => {
                     let message = error.to_string();
                     let span = redactor.options.span_of_any(&message);

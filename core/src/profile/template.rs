@@ -1,6 +1,6 @@
 //! The profile that a new product begins with.
 
-use super::slug;
+use crate::bundle::slug;
 use std::path::Path;
 
 /// A profile to begin with, for the product that `name` names: what `collect new` writes.
@@ -53,7 +53,7 @@ priority = 10
 # pattern = 'session-[0-9a-f]{32}'
 
 [encrypt]
-# Who may open the bundles. `collect-desk keygen` makes a pair of keys: the public one belongs here,
+# Who may open the bundles. `age-keygen` makes a pair of keys: the public one belongs here,
 # the private one nowhere near this file. SSH keys work too.
 recipients = []
 

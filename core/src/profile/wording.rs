@@ -1,6 +1,6 @@
 //! The words of deserializers, in the words of a profile.
 
-use super::suggest;
+use crate::suggest;
 
 /// What is wrong with a value, and what to do, if that is known.
 ///

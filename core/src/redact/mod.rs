@@ -9,7 +9,6 @@
 //! redacted on any thread; what reaches over lines (private keys) and lines too long to be held
 //! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
 
-mod around;
 mod binary;
 mod block;
 mod cut;
@@ -22,11 +21,11 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use crate::{host::Host, profile::Env, secret::SecretError};
+use std::{collections::BTreeMap, path::Path};
 use thiserror::Error;
 
 pub use self::{
-    around::{RuleContext, Surroundings},
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,
@@ -38,17 +37,32 @@ pub use crate::collector::Invalid;
 /// A plugin that gives rules to the one shared scan.
 pub trait Redactor: Send + Sync {
     /// The rules of this redactor, configured as `[redact.ID]`.
-    fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError>;
-
-    /// The rules of this redactor where they depend on more than its options: on the host, a file
-    /// beside the profile, or the environment.
-    fn rules_with(&self, id: &str, _context: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
-        self.rules(id)
-    }
+    fn rules(&self, id: &str, context: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError>;
 
     /// Says what is wrong with the options beyond their types; the profile is refused then.
     fn check(&self) -> Vec<Invalid> {
         Vec::new()
+    }
+}
+
+/// What a redactor may ask for what its rules depend on.
+#[derive(Clone, Copy)]
+pub struct RuleContext<'c> {
+    /// The folder that relative paths of the profile are meant from.
+    pub base: &'c Path,
+    /// Looks up an environment variable.
+    pub env: Env<'c>,
+    /// The host whose data is redacted, so that its facts can be learnt; none if nothing is going
+    /// to be redacted, as when a profile is only checked.
+    pub host: Option<&'c dyn Host>,
+    /// Where the key of pseudonyms is kept if the profile names none; made if it is not there.
+    pub key: Option<&'c Path>,
+}
+
+impl Default for RuleContext<'_> {
+    /// No folder, no environment, no host, no key.
+    fn default() -> Self {
+        Self { base: Path::new(""), env: &|_| None, host: None, key: None }
     }
 }
 
@@ -90,6 +104,14 @@ pub enum RuleError {
         pattern: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A value that it is to look for cannot be read.
+    #[error("rule `{rule}` cannot be used: {source}")]
+    Secret {
+        /// The rule.
+        rule: String,
+        /// Why.
+        source: SecretError,
     },
     /// Anything else.
     #[error("rule `{rule}` cannot be used: {reason}")]

@@ -249,10 +249,9 @@ fn explain(error: &io::Error, verb: &str, path: &Path) -> DeliveryError {
             reason,
             help: help("let this user write there, or correct `path`"),
         },
-        ErrorKind::ReadOnlyFilesystem => DeliveryError::Refused {
-            reason,
-            help: help("mount it for writing, or correct `path`"),
-        },
+        ErrorKind::ReadOnlyFilesystem => {
+            DeliveryError::Refused { reason, help: help("mount it for writing, or correct `path`") }
+        }
         ErrorKind::FileTooLarge => DeliveryError::Refused {
             reason,
             help: help("the file system takes no file of this size: correct `path`"),

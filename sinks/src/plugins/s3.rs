@@ -91,9 +91,10 @@ impl Sink for S3 {
 
     fn secrets(&self) -> Vec<SecretSource> {
         let proxy = self.proxy_url().ok().flatten();
-        let password = proxy.as_ref().and_then(Url::password).map(|password| {
-            SecretSource::Literal(collect_core::Secret::new(password))
-        });
+        let password = proxy
+            .as_ref()
+            .and_then(Url::password)
+            .map(|password| SecretSource::Literal(collect_core::Secret::new(password)));
         [self.upload_token.clone(), self.presigned_url.clone(), password]
             .into_iter()
             .flatten()
@@ -148,10 +149,9 @@ impl S3 {
                     "`access` is `keys`, which come from the environment",
                     "leave out `upload-token` and `presigned-url`",
                 ),
-                WayIn::PresignedUrl => (
-                    "`access` is `presigned-url`",
-                    "give `presigned-url`, not `upload-token`",
-                ),
+                WayIn::PresignedUrl => {
+                    ("`access` is `presigned-url`", "give `presigned-url`, not `upload-token`")
+                }
             };
             invalid("access", format!("{message}; the other options do not fit"), help)
         })
@@ -205,17 +205,12 @@ impl S3 {
 
     /// Everything that a delivery needs, secrets included.
     fn access(&self, context: &DeliveryContext<'_>) -> Result<Access, DeliveryError> {
-        let target = || {
-            self.target().map_err(|error| refused(error.to_string(), error.help()))
-        };
-        let way = self.way().map_err(|error| DeliveryError::Refused {
-            reason: error.message,
-            help: error.help,
-        })?;
+        let target = || self.target().map_err(|error| refused(error.to_string(), error.help()));
+        let way = self
+            .way()
+            .map_err(|error| DeliveryError::Refused { reason: error.message, help: error.help })?;
         match (way, &self.upload_token, &self.presigned_url) {
-            (WayIn::Token, Some(token), _) => {
-                Ok(Access::Token(target()?, context.secret(token)?))
-            }
+            (WayIn::Token, Some(token), _) => Ok(Access::Token(target()?, context.secret(token)?)),
             (WayIn::PresignedUrl, _, Some(url)) => s3::presigned(context.secret(url)?.reveal())
                 .map(Access::Presigned)
                 .map_err(|reason| refused(reason, "get an `https` URL, signed for `PUT`")),
@@ -277,18 +272,11 @@ impl S3 {
 }
 
 fn invalid(option: &'static str, message: impl Into<String>, help: &str) -> Invalid {
-    Invalid {
-        option,
-        message: message.into(),
-        help: Some(help.into()),
-    }
+    Invalid { option, message: message.into(), help: Some(help.into()) }
 }
 
 fn refused(reason: impl Into<String>, help: &str) -> DeliveryError {
-    DeliveryError::Refused {
-        reason: reason.into(),
-        help: Some(help.into()),
-    }
+    DeliveryError::Refused { reason: reason.into(), help: Some(help.into()) }
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn a_sink_without_recipients_is_refused() {
     assert_eq!(
         said(&error),
         ["2: the profile delivers bundles that nobody could keep secret: add `[encrypt]` with \
-          `recipients = [\"age1…\"]`; `collect-desk keygen` makes such a key"]
+          `recipients = [\"age1…\"]`; `age-keygen` makes such a key"]
     );
     let profile = good(&format!(
         "product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n[deliver.b]\nuse = 's3'\nbucket = 'b'\n"

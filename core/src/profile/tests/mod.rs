@@ -9,7 +9,7 @@ use crate::{
     CollectError, Output, Redactor,
     collector::Invalid,
     plugin::{Plugins, Registry},
-    redact::{Rule, RuleError},
+    redact::{Rule, RuleContext, RuleError},
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError, Receipt, Sealed},
 };
@@ -82,7 +82,7 @@ struct Pattern {
 }
 
 impl Redactor for Pattern {
-    fn rules(&self, id: &str) -> Result<Vec<Rule>, RuleError> {
+    fn rules(&self, id: &str, _: &RuleContext<'_>) -> Result<Vec<Rule>, RuleError> {
         match regex::Regex::new(&self.pattern) {
             Ok(_) => Ok(Vec::new()),
             Err(_) => Err(RuleError::Pattern {

@@ -20,11 +20,7 @@ impl Case {
         fs::create_dir(base.path().join("outbox")).unwrap();
         let path = base.path().join("outbox").join(NAME);
         fs::write(&path, vec![7; 3 * CHUNK + 1]).unwrap();
-        Self {
-            bundle: sealed(&path).unwrap(),
-            base,
-            follower: Follower::default(),
-        }
+        Self { bundle: sealed(&path).unwrap(), base, follower: Follower::default() }
     }
 
     fn deliver(&self, path: &str) -> Result<Receipt, DeliveryError> {
@@ -42,9 +38,8 @@ impl Case {
 
     fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.base.path().join(folder)).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

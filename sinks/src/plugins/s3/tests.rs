@@ -49,10 +49,7 @@ impl Default for Case {
 
 impl Case {
     fn large() -> Self {
-        Self {
-            body: vec![7; LARGE],
-            ..Self::default()
-        }
+        Self { body: vec![7; LARGE], ..Self::default() }
     }
 
     fn deliver(&self, options: &str) -> Result<Receipt, DeliveryError> {
@@ -133,10 +130,7 @@ fn the_policy_of_the_bucket_sees_token_referer_length_and_checksum() {
     assert_eq!(seen.headers["referer"], REFERER);
     assert_eq!(seen.headers["content-length"], case.body.len().to_string());
     assert_eq!(seen.headers["if-none-match"], "*");
-    assert_eq!(
-        seen.headers["x-amz-checksum-sha256"],
-        STANDARD.encode(Sha256::digest(&case.body))
-    );
+    assert_eq!(seen.headers["x-amz-checksum-sha256"], STANDARD.encode(Sha256::digest(&case.body)));
     assert!(!seen.headers.contains_key("transfer-encoding"));
     assert!(!seen.headers.contains_key("authorization"));
     assert_eq!(seen.body, case.body);
@@ -227,13 +221,8 @@ fn a_bundle_that_an_earlier_run_delivered_before_it_was_killed_is_delivered() {
 
 #[test]
 fn a_server_that_could_not_be_reached_has_not_stored_anything() {
-    let case = Case {
-        schedule: Schedule {
-            tries: 1,
-            ..Case::default().schedule
-        },
-        ..Case::default()
-    };
+    let case =
+        Case { schedule: Schedule { tries: 1, ..Case::default().schedule }, ..Case::default() };
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let options = format!(
@@ -256,10 +245,8 @@ fn keys_recognise_their_own_bundle_by_its_checksum() {
     let receipt = case.deliver(&by_keys(&server)).unwrap();
     assert_eq!(receipt.reference.as_deref(), Some("e"));
     assert!(server.seen()[1].line.starts_with("HEAD "));
-    let server = Server::start([
-        answer(412, ""),
-        answer(200, "x-amz-checksum-sha256: another\r\n"),
-    ]);
+    let server =
+        Server::start([answer(412, ""), answer(200, "x-amz-checksum-sha256: another\r\n")]);
     let (_, help) = keys().refused(&by_keys(&server));
     assert!(help.contains("another one"), "{help}");
 }
@@ -269,7 +256,10 @@ fn keys_sign_what_protects_the_object() {
     let server = Server::start([answer(200, "")]);
     let receipt = keys().deliver(&by_keys(&server)).unwrap();
     let line = &server.seen()[0].line;
-    assert!(line.contains("/eu-central-1/s3/") || line.contains("%2Feu-central-1%2Fs3%2F"), "{line}");
+    assert!(
+        line.contains("/eu-central-1/s3/") || line.contains("%2Feu-central-1%2Fs3%2F"),
+        "{line}"
+    );
     assert!(line.contains("X-Amz-Security-Token=MADEUPSECRETSESSION"), "{line}");
     let signed = "X-Amz-SignedHeaders=host%3Bif-none-match%3Bx-amz-checksum-sha256&";
     assert!(line.contains(signed), "{line}");
@@ -425,7 +415,12 @@ fn wrong_options_are_found_before_anything_is_collected() {
     for (options, option) in [
         (format!("{good}upload-token = \"made-up\""), "referer"),
         (good.to_owned(), "access"),
-        (format!("{good}upload-token = \"made-up\"\nreferer = \"r\"\npresigned-url = \"https://h/\""), "access"),
+        (
+            format!(
+                "{good}upload-token = \"made-up\"\nreferer = \"r\"\npresigned-url = \"https://h/\""
+            ),
+            "access",
+        ),
         (format!("{good}access = \"keys\"\nupload-token = \"made-up\""), "access"),
         (format!("{good}access = \"token\""), "access"),
         (format!("{good}access = \"keys\"\nendpoint = \"http://s3.example.com\""), "endpoint"),
