@@ -3,6 +3,9 @@
 use collect_core::profile::Library;
 use std::path::{Path, PathBuf};
 
+/// Where an administrator puts the key of pseudonyms that several hosts share.
+const SHARED_KEY: &str = "/etc/collect/redact.key";
+
 /// The folders of this user on this host.
 pub(crate) struct Places {
     /// `identity.txt`, `drafts/` and `outbox/`.
@@ -48,6 +51,13 @@ impl Places {
     /// The key of this host.
     pub(crate) fn identity(&self) -> PathBuf {
         self.state.join("identity.txt")
+    }
+
+    /// The key of pseudonyms: that which an administrator shares between hosts, or one of this
+    /// host's own.
+    pub(crate) fn redact_key(&self) -> PathBuf {
+        let shared = Path::new(SHARED_KEY);
+        if shared.exists() { shared.to_owned() } else { self.state.join("redact.key") }
     }
 
     /// What was typed and is not sealed yet.

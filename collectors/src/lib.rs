@@ -6,6 +6,7 @@
 mod examples;
 mod facts;
 mod fields;
+mod identities;
 mod journal;
 
 mod plugins {

@@ -103,7 +103,8 @@ impl Plan {
             Compression::Zstd => Format::Zstd,
             Compression::Auto => fitting_format(&profile, &steps, host),
         };
-        let host = host_facts(host);
+        let mut host = host_facts(host);
+        host.name = profile.redaction.text(&host.name);
         Ok(Self { profile, name, started, steps, format, host })
     }
 

@@ -35,7 +35,8 @@ impl Context<'_> {
     /// Reads a profile, to redact data of a host by it.
     fn profile_for(&self, host: &dyn Host, named: &str) -> Result<Arc<Profile>, Failure> {
         let library = self.places.library();
-        let loaded = load_for(host, named, &library, &self.plugins, &paths::environment);
+        let key = self.places.redact_key();
+        let loaded = load_for(host, &key, named, &library, &self.plugins, &paths::environment);
         Ok(Arc::new(loaded?))
     }
 

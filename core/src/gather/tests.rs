@@ -314,6 +314,17 @@ fn what_a_defect_says_is_redacted() {
 }
 
 #[test]
+fn the_name_of_the_host_has_its_pseudonym_in_the_manifest_too() {
+    let rule = Rule::finder("host", ["shop1"], |_, at| Some(at.into())).unwrap();
+    let rule = rule.replaced(|_| Some(b"host-7k2m".to_vec()));
+    let host =
+        FakeHost::new().file("/proc/sys/kernel/hostname", "shop1\n").file("/log", "shop1 up\n");
+    let collected = Trial::of(Files(&["/log"])).rules(vec![rule]).on(host);
+    assert_eq!(collected.manifest().host.name, "host-7k2m");
+    assert_eq!(collected.text("/log"), "host-7k2m up\n");
+}
+
+#[test]
 fn an_entry_in_which_redaction_fails_does_not_hold_up_the_others() {
     let fails = |line: &[u8], _| {
         assert!(line.is_empty(), "a planted defect");

@@ -88,6 +88,7 @@ pub(super) struct Checker<'a> {
     pub(super) base: &'a Path,
     pub(super) env: Env<'a>,
     pub(super) host: Option<&'a dyn Host>,
+    pub(super) key: Option<&'a Path>,
     /// Some of the profile is no TOML, so what is missing may only seem to be.
     pub(super) broken: bool,
     pub(super) findings: Findings,

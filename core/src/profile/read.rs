@@ -32,22 +32,24 @@ pub fn load(
     plugins: &Plugins,
     env: Env<'_>,
 ) -> Result<Profile, ProfileError> {
-    read(named, library, plugins, env, None)
+    read(named, library, plugins, env, None, None)
 }
 
-/// Reads a profile as [`load`] does, to redact data of `host`: redactors learn its facts from it.
+/// Reads a profile as [`load`] does, to redact data of `host`: redactors learn its facts from it,
+/// and keep the key of pseudonyms at `key` if the profile names none.
 ///
 /// # Errors
 ///
 /// As [`load`].
 pub fn load_for(
     host: &dyn Host,
+    key: &Path,
     named: &str,
     library: &Library,
     plugins: &Plugins,
     env: Env<'_>,
 ) -> Result<Profile, ProfileError> {
-    read(named, library, plugins, env, Some(host))
+    read(named, library, plugins, env, Some(host), Some(key))
 }
 
 fn read(
@@ -56,6 +58,7 @@ fn read(
     plugins: &Plugins,
     env: Env<'_>,
     host: Option<&dyn Host>,
+    key: Option<&Path>,
 ) -> Result<Profile, ProfileError> {
     let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
         ProfileError::new(vec![Problem::general(message, help)])
@@ -85,6 +88,7 @@ fn read(
         base: &base,
         env,
         host,
+        key,
         broken: !broken.is_empty(),
         findings: Findings::default(),
     };

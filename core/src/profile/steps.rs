@@ -112,13 +112,16 @@ impl Checker<'_> {
         } else {
             section
         };
-        let context = RuleContext { base: self.base, env: self.env, host: self.host };
+        let (base, env, host) = (self.base, self.env, self.host);
         let (mut rules, mut ids) = (Vec::new(), Vec::new());
         for redactor in self.configured(&kind, section) {
             let wrong = redactor.built.value.check();
             // What is wrong with a rule, this has said already, and better.
             let usable = wrong.is_empty() && !redactor.built.doubtful;
             self.invalid(&redactor, wrong);
+            // What is switched off makes no key.
+            let key = self.key.filter(|_| redactor.enabled);
+            let context = RuleContext { base, env, host, key };
             match redactor.built.value.rules(&redactor.id, &context) {
                 Ok(more) if redactor.enabled => {
                     rules.extend(more);

@@ -245,7 +245,7 @@ impl Walk<'_, '_> {
     }
 
     fn put(&mut self, at: Range<usize>, put: Put) {
-        self.spans.push(Span { from: at.start, start: at.start, end: at.end, put });
+        self.spans.push(Span { from: at.start, start: at.start, end: at.end, put, own: None });
     }
 }
 

@@ -256,7 +256,7 @@ impl Cutter {
     /// A long line within a block is taken for a part of it, up to the end of its first word.
     fn begin_long(&mut self) -> LongLine {
         let within = std::mem::take(&mut self.state) != State::Closed;
-        let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing };
+        let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing, own: None };
         LongLine { spans: if within { vec![whole] } else { Vec::new() }, open: within }
     }
 
@@ -327,6 +327,7 @@ fn window_of(
             start: span.start.saturating_sub(len),
             end: span.end - len,
             put: if span.start < len { Put::Nothing } else { span.put },
+            own: span.own.clone().filter(|_| span.start >= len),
         })
         .collect();
     let scrubbed = redaction.0.replace(window, spans, len);

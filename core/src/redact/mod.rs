@@ -3,7 +3,7 @@
 //! Redactors are plugins that hand in [`Rule`]s. All rules of a profile are compiled into one
 //! [`Redaction`], which looks once at every byte: one automaton finds the anchors of all rules, and
 //! a rule runs only on a line that holds an anchor of its own. A value is replaced by
-//! `[redacted:RULE-ID]`; keys, quotes and layout stay.
+//! `[redacted:RULE-ID]`, or by the rule's own replacement, a [`pseudonym`]; keys, quotes and layout stay.
 //!
 //! What a rule sees is one line. A stream can therefore be cut at any line and its [`Piece`]s be
 //! redacted on any thread; what reaches over lines (private keys) and lines too long to be held
@@ -12,8 +12,10 @@
 mod binary;
 mod block;
 mod cut;
+mod facts;
 mod line;
 mod literal;
+pub mod pseudonym;
 mod rule;
 mod scan;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use thiserror::Error;
 pub use self::{
     binary::looks_binary,
     cut::{Cutter, Piece},
+    facts::HostFacts,
     rule::{Found, Rule},
     scan::Redaction,
 };
@@ -52,12 +55,14 @@ pub struct RuleContext<'c> {
     /// The host whose data is redacted, so that its facts can be learnt; none if nothing is going
     /// to be redacted, as when a profile is only checked.
     pub host: Option<&'c dyn Host>,
+    /// Where the key of pseudonyms is kept if the profile names none; made if it is not there.
+    pub key: Option<&'c Path>,
 }
 
 impl Default for RuleContext<'_> {
-    /// No folder, no environment, no host.
+    /// No folder, no environment, no host, no key.
     fn default() -> Self {
-        Self { base: Path::new(""), env: &|_| None, host: None }
+        Self { base: Path::new(""), env: &|_| None, host: None, key: None }
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Rule {
     pub(super) id: String,
     pub(super) anchors: Vec<Vec<u8>>,
     pub(super) kind: Kind,
+    pub(super) replace: Option<Box<Replace>>,
+    pub(super) aligned: bool,
 }
 
 pub(super) enum Kind {
@@ -21,6 +23,8 @@ pub(super) enum Kind {
     Finder(Box<Find>),
     /// A function, run once over a line that holds an anchor.
     Lines(Box<Lines>),
+    /// A function, run over everything.
+    Sweep(Box<Sweep>),
     /// The anchors themselves are what is looked for, in exactly this case.
     Literal,
     /// A block of lines between two markers.
@@ -30,6 +34,10 @@ pub(super) enum Kind {
 type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
 
 type Lines = dyn Fn(&[u8]) -> Vec<Found> + Send + Sync;
+
+type Sweep = dyn Fn(&[u8], &mut dyn FnMut(Range<usize>)) + Send + Sync;
+
+type Replace = dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync;
 
 type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
 
@@ -79,7 +87,7 @@ impl Rule {
         let (group, bare) = (named("secret").unwrap_or(0), named("bare"));
         let anchors = anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
         let kind = Kind::Pattern(Pattern { regex, group, bare, valid: None });
-        Self { id, anchors, kind }.checked()
+        Self::new(id, anchors, kind).checked()
     }
 
     /// Has this group replaced instead of `secret`.
@@ -120,7 +128,41 @@ impl Rule {
             return Err(unusable(&id, "it has no anchor"));
         }
         let kind = Kind::Finder(Box::new(find));
-        Self { id, anchors, kind }.checked()
+        Self::new(id, anchors, kind).checked()
+    }
+
+    /// A rule whose values are found by a function that goes through all of a text, for what has no
+    /// word to be anchored by, such as an address. It calls back with every value, in order.
+    ///
+    /// So that it does not matter how a stream is cut, what it finds in a line must follow from that
+    /// line alone; so that time stays linear, it must not look back farther than a fixed distance.
+    pub fn sweep(
+        id: impl Into<String>,
+        sweep: impl Fn(&[u8], &mut dyn FnMut(Range<usize>)) + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        Self::new(id.into(), Vec::new(), Kind::Sweep(Box::new(sweep))).checked()
+    }
+
+    /// Has a function say what stands in for a value, instead of `[redacted:RULE-ID]`: a pseudonym.
+    /// If it says nothing, the value stays.
+    ///
+    /// It is called with the value alone and must depend on nothing else, so that a value is
+    /// replaced alike wherever it stands. Where a value overlaps with a secret, both are removed.
+    #[must_use]
+    pub fn replaced(
+        mut self,
+        replace: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        self.replace = Some(Box::new(replace));
+        self
+    }
+
+    /// Keeps columns where they are: if two spaces or more follow a value, as many are added or
+    /// taken, down to one, as its replacement is shorter or longer.
+    #[must_use]
+    pub fn aligned(mut self) -> Self {
+        self.aligned = true;
+        self
     }
 
     /// A rule whose values are found by a function, which gets a whole line that holds an anchor and
@@ -140,7 +182,7 @@ impl Rule {
             return Err(unusable(&id, "it has no anchor"));
         }
         let kind = Kind::Lines(Box::new(find));
-        Self { id, anchors, kind }.checked()
+        Self::new(id, anchors, kind).checked()
     }
 
     /// A rule for one known secret: found as it is and as base64, percent-encoded, escaped for JSON
@@ -152,7 +194,7 @@ impl Rule {
             return Err(unusable(&id, "the secret is too short, or spans several lines"));
         }
         let kind = Kind::Literal;
-        Self { id, anchors, kind }.checked()
+        Self::new(id, anchors, kind).checked()
     }
 
     /// A rule for blocks of base64 lines between two markers, such as private keys.
@@ -172,12 +214,16 @@ impl Rule {
             return Err(unusable(&id, "it has no anchor"));
         }
         let kind = Kind::Block(Block::new(regex(&id, begin)?, regex(&id, end)?));
-        Self { id, anchors, kind }.checked()
+        Self::new(id, anchors, kind).checked()
     }
 
     /// The id: what the replacement and the manifest call the rule.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    fn new(id: String, anchors: Vec<Vec<u8>>, kind: Kind) -> Self {
+        Self { id, anchors, kind, replace: None, aligned: false }
     }
 
     fn checked(self) -> Result<Self, RuleError> {

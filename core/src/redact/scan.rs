@@ -43,6 +43,8 @@ pub(super) struct Span {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) put: Put,
+    /// What its rule puts there instead of a token.
+    pub(super) own: Option<Vec<u8>>,
 }
 
 /// What stands in for a span.
@@ -191,14 +193,20 @@ impl Compiled {
             }
             bytes.extend_from_slice(&text[at..span.start]);
             at = span.end.min(len);
+            let own = span.own.as_deref();
             let (rule, quote): (_, &[u8]) = match span.put {
                 Put::Nothing => continue,
                 Put::Token(rule) => (rule, b""),
                 Put::Quoted(rule) => (rule, b"\""),
             };
             let id = &self.rules[rule].id;
-            for part in [quote, TOKEN, id.as_bytes(), b"]", quote] {
-                bytes.extend_from_slice(part);
+            match own {
+                Some(own) => bytes.extend_from_slice(own),
+                None => {
+                    for part in [quote, TOKEN, id.as_bytes(), b"]", quote] {
+                        bytes.extend_from_slice(part);
+                    }
+                }
             }
             *counts.entry(id.clone()).or_default() += 1;
         }
@@ -207,13 +215,22 @@ impl Compiled {
     }
 }
 
-/// Sorts spans and joins those that overlap; the first, or longer, or earlier rule's, names them.
+/// Sorts spans and joins those that overlap; the first, or longer, or earlier rule's, names them. A
+/// secret names them before any value that has a replacement of its own.
 pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.put));
     let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
         match merged.last_mut() {
             Some(last) if span.start < last.end => {
+                let secret = span.own.is_none() && span.put != Put::Nothing;
+                if last.own.is_some() && secret {
+                    last.put = span.put;
+                }
+                // The replacement is of what it was made for, and of nothing more.
+                if secret || span.end > last.end {
+                    last.own = None;
+                }
                 last.end = last.end.max(span.end);
                 last.from = last.from.min(span.from);
             }
@@ -277,7 +294,7 @@ impl Scan<'_, '_> {
                 let value = line.start + found.value.start..line.start + found.value.end;
                 self.done[rule] = value.end;
                 let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
-                self.put(at.start, value, put);
+                self.put(at.start, value, put, rule);
             }
             Kind::Lines(find) => {
                 self.failed |= self.window;
@@ -286,15 +303,17 @@ impl Scan<'_, '_> {
                 for found in find(&self.text[line.clone()]) {
                     let value = line.start + found.value.start..line.start + found.value.end;
                     let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
-                    self.put(value.start, value, put);
+                    self.put(value.start, value, put, rule);
                 }
             }
             Kind::Literal => {
                 let exact = &self.text[at.clone()];
                 if self.compiled.rules[rule].anchors.iter().any(|form| form == exact) {
-                    self.put(at.start, at, Put::Token(rule));
+                    self.put(at.start, at, Put::Token(rule), rule);
                 }
             }
+            // It has no anchors.
+            Kind::Sweep(_) => {}
             Kind::Block(_) => {
                 let line = self.line(at.start);
                 if self.marked.last() != Some(&line) {
@@ -318,8 +337,14 @@ impl Scan<'_, '_> {
     fn everywhere(&mut self) {
         for &rule in &self.compiled.everywhere {
             self.running.set(rule);
-            let Kind::Pattern(pattern) = &self.compiled.rules[rule].kind else {
-                continue;
+            let pattern = match &self.compiled.rules[rule].kind {
+                Kind::Pattern(pattern) => pattern,
+                Kind::Sweep(sweep) => {
+                    let text = self.text;
+                    sweep(text, &mut |value| self.put(value.start, value, Put::Token(rule), rule));
+                    continue;
+                }
+                _ => continue,
             };
             let mut start = 0;
             while start < self.text.len() {
@@ -342,15 +367,27 @@ impl Scan<'_, '_> {
                 continue;
             }
             let from = line.start + found.get(0).map_or(value.start(), |whole| whole.start());
-            self.put(from, line.start + value.start()..line.start + value.end(), put);
+            self.put(from, line.start + value.start()..line.start + value.end(), put, rule);
         }
     }
 
-    fn put(&mut self, from: usize, value: Range<usize>, put: Put) {
+    fn put(&mut self, from: usize, mut value: Range<usize>, put: Put, rule: usize) {
         if value.is_empty() || is_redacted(&self.text[value.clone()]) {
             return;
         }
-        self.spans.push(Span { from, start: value.start, end: value.end, put });
+        let Rule { replace, aligned, .. } = &self.compiled.rules[rule];
+        let mut own = None;
+        if let Some(replace) = replace {
+            let Some(mut replacement) = replace(&self.text[value.clone()]) else {
+                return;
+            };
+            // What follows a window is not there to be looked at.
+            if *aligned && !self.window {
+                value.end += align(self.text, &value, &mut replacement);
+            }
+            own = Some(replacement);
+        }
+        self.spans.push(Span { from, start: value.start, end: value.end, put, own });
     }
 
     fn blocks(&mut self, state: &State) {
@@ -381,6 +418,20 @@ fn unmarked(walk: &mut Walk<'_, '_>, mut next: usize, end: usize, window: bool) 
         next = line.end + 1;
         walk.line(line, false);
     }
+}
+
+/// Adds spaces to a replacement, or says how many of those behind the value it takes the place of,
+/// so that what follows in a column stays there.
+pub(super) fn align(text: &[u8], value: &Range<usize>, replacement: &mut Vec<u8>) -> usize {
+    let spaces = text[value.end..].iter().take_while(|&&byte| byte == b' ').count();
+    let ends = text.get(value.end + spaces).is_none_or(|byte| b"\r\n".contains(byte));
+    if spaces < 2 || ends {
+        return 0;
+    }
+    let width = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+    let (old, new) = (width(&text[value.clone()]), width(replacement));
+    replacement.extend(std::iter::repeat_n(b' ', old.saturating_sub(new)));
+    new.saturating_sub(old).min(spaces - 1)
 }
 
 /// Whether there is nothing in a value but what an earlier redaction has left.

@@ -28,8 +28,26 @@ fn rules() -> Redaction {
         Rule::pattern("short", [b""; 0], "zz[0-9]+zz").unwrap(),
         Rule::finder("password", ["--password"], password).unwrap(),
         Rule::literal("upload-token", b"S3cret/made up?").unwrap(),
+        Rule::sweep("number", numbers).unwrap().replaced(turned).aligned(),
     ])
     .unwrap()
+}
+
+/// What stands between `num#` and `#`.
+fn numbers(text: &[u8], found: &mut dyn FnMut(std::ops::Range<usize>)) {
+    for at in memchr::memmem::find_iter(text, b"num#") {
+        let start = at + 4;
+        let len = text[start..].iter().take(20).take_while(|b| b.is_ascii_digit()).count();
+        if len > 0 && text.get(start + len) == Some(&b'#') {
+            found(start..start + len);
+        }
+    }
+}
+
+/// Odd numbers, turned round; even ones stay.
+fn turned(value: &[u8]) -> Option<Vec<u8>> {
+    let odd = value.last().is_some_and(|digit| digit % 2 == 1);
+    odd.then(|| [value, b"+"].concat().into_iter().rev().collect())
 }
 
 fn scrub(redaction: &Redaction, sizes: Sizes, pushes: impl Iterator<Item = Vec<u8>>) -> Scrubbed {
@@ -75,6 +93,28 @@ fn only_the_value_is_replaced() {
     );
     assert_eq!(whole("zz12zz and\nzz3zz"), "[redacted:short] and\n[redacted:short]");
     assert_eq!(whole("x --password\0hunter2\0-v\0"), "x --password\0[redacted:password]\0-v\0");
+}
+
+#[test]
+fn a_rule_may_say_what_stands_in_for_a_value() {
+    let scrubbed = rules().whole(b"num#123# num#124# token=num#123#\nnum#5#".to_vec()).unwrap();
+    let expected = "num#+321# num#124# token=[redacted:token]\nnum#+5#";
+    assert_eq!(String::from_utf8(scrubbed.bytes).unwrap(), expected);
+    assert_eq!((scrubbed.counts["number"], scrubbed.counts["token"]), (2, 1));
+}
+
+#[test]
+fn columns_stay_where_they_are() {
+    let aligned = |text: &[u8], value, with: &[u8]| {
+        let mut with = with.to_vec();
+        let more = super::scan::align(text, &value, &mut with);
+        [&text[..value.start], &with, &text[value.end + more..]].concat()
+    };
+    assert_eq!(aligned(b"web01   up", 0..5, b"web0001"), b"web0001 up");
+    assert_eq!(aligned(b"web01   up", 0..5, b"web000001"), b"web000001 up");
+    assert_eq!(aligned(b"web01  up", 0..5, b"w"), b"w      up");
+    assert_eq!(aligned(b"web01 up", 0..5, b"w"), b"w up");
+    assert_eq!(aligned(b"web01   \n", 0..5, b"w"), b"w   \n");
 }
 
 #[test]
@@ -246,6 +286,7 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(format!("token={PLANTED}&").into_bytes()),
         1 => Just(format!("--password\0{PLANTED}\0").into_bytes()),
         1 => Just(b"S3cret/made up?".to_vec()),
+        2 => "num#[0-9]{1,5}#".prop_map(String::into_bytes),
         1 => Just(key("").into_bytes()),
         1 => Just(key("2026 host: ").into_bytes()),
         1 => Just(key("").replace('\n', "\\n").into_bytes()),

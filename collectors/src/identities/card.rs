@@ -1,0 +1,142 @@
+//! Numbers of payment cards: what begins as an issuer's numbers do (ISO/IEC 7812) and has a right
+//! check digit (Luhn).
+
+use super::layout::{before, digits, has_any, is_border, lead};
+use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
+use std::{ops::Range, sync::Arc};
+
+/// The shortest number.
+const SHORTEST: usize = 13;
+
+/// Words near a number of a card.
+const CONTEXT: &[&str] =
+    &["card", "pan", "charge", "pay", "visa", "master", "amex", "credit", "debit", "cc"];
+
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+    let pseudonyms = Arc::clone(pseudonyms);
+    // The first digit stays, which says no more than the scheme: a number in JSON has no leading zero.
+    Ok(Rule::sweep("card", find)?
+        .replaced(move |value| Some(digits(&pseudonyms, "card", value, 1))))
+}
+
+fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+    let part = |byte: &u8| byte.is_ascii_digit() || *byte == b' ' || *byte == b'-';
+    // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
+    let (mut at, mut done) = (SHORTEST - 1, 0);
+    while at < text.len() {
+        if !part(&text[at]) {
+            at += SHORTEST;
+            continue;
+        }
+        let start = at - text[done..at].iter().rev().take_while(|&byte| part(byte)).count();
+        let end = at + text[at..].iter().take_while(|&byte| part(byte)).count();
+        done = end;
+        at = end + SHORTEST;
+        if end - start >= SHORTEST {
+            numbers(text, start..end, found);
+        }
+    }
+}
+
+/// The cards in a run of digits, spaces and dashes.
+fn numbers(text: &[u8], run: Range<usize>, found: &mut dyn FnMut(Range<usize>)) {
+    let mut at = run.start;
+    while at < run.end {
+        if !text[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        match card(text, at, run.end) {
+            Some(end) => {
+                found(at..end);
+                at = end;
+            }
+            None => at += group(text, at),
+        }
+    }
+}
+
+fn group(text: &[u8], at: usize) -> usize {
+    text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Where the card's number ends that begins at `start`.
+fn card(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let free = before(text, start);
+    if !is_border(free) || free.is_some_and(|byte| b"_-.".contains(&byte)) {
+        return None;
+    }
+    let groups: &[&[usize]] = &[&[4, 4, 4, 4], &[4, 6, 5], &[4, 4, 4, 4, 3], &[4, 6, 4]];
+    let last = match group(text, start) {
+        4 => groups.iter().find_map(|groups| grouped(text, start, groups))?,
+        len @ SHORTEST..=19
+            if near(text, start)
+                || matches!(len, 15 | 16) && is_apart(text, start, start + len) =>
+        {
+            start + len
+        }
+        _ => return None,
+    };
+    let after = text.get(last).copied();
+    let free = is_border(after) && !after.is_some_and(|byte| b"_-".contains(&byte));
+    (last <= end && free && is_card(&text[start..last])).then_some(last)
+}
+
+fn grouped(text: &[u8], start: usize, groups: &[usize]) -> Option<usize> {
+    let sign = *text.get(start + 4).filter(|&&byte| byte == b' ' || byte == b'-')?;
+    let mut at = start;
+    for (number, &len) in groups.iter().enumerate() {
+        if number > 0 && text.get(at) != Some(&sign) {
+            return None;
+        }
+        at += usize::from(number > 0);
+        if group(text, at) != len {
+            return None;
+        }
+        at += len;
+    }
+    Some(at)
+}
+
+/// Whether words before a number speak of cards.
+fn near(text: &[u8], at: usize) -> bool {
+    has_any(&lead(text, at), CONTEXT)
+}
+
+/// Whether a number stands between quotes, which no counter does.
+fn is_apart(text: &[u8], start: usize, end: usize) -> bool {
+    let quote = |byte: Option<u8>| byte.is_some_and(|byte| b"\"'".contains(&byte));
+    quote(before(text, start)) && quote(text.get(end).copied())
+}
+
+fn is_card(text: &[u8]) -> bool {
+    let digits: Vec<u32> = text.iter().filter_map(|&byte| char::from(byte).to_digit(10)).collect();
+    let head = |len: usize| digits[..len].iter().fold(0, |number, digit| number * 10 + digit);
+    let issued = match digits.len() {
+        13 | 19 => head(1) == 4 || head(1) == 6,
+        14 => matches!(head(2), 30 | 36 | 38 | 39),
+        15 => matches!(head(2), 34 | 37),
+        16 => {
+            head(1) == 4
+                || matches!(head(2), 51..=55 | 35 | 62 | 64 | 65 | 67 | 81)
+                || matches!(head(4), 2221..=2720 | 6011 | 5018 | 5020 | 5038)
+        }
+        _ => false,
+    };
+    let varied = digits.iter().any(|digit| *digit != digits[0]);
+    issued && varied && luhn(&digits)
+}
+
+fn luhn(digits: &[u32]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, &digit)| match (place % 2, digit * 2) {
+            (0, _) => digit,
+            (_, double) if double > 9 => double - 9,
+            (_, double) => double,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}

@@ -1,0 +1,165 @@
+//! International bank account numbers (ISO 13616): right in length and check digits.
+
+use super::layout::{before, is_border};
+use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
+use std::{ops::Range, sync::Arc};
+
+/// How long the numbers of a country are (SWIFT's registry of IBANs).
+const LENGTHS: &[(&[u8; 2], usize)] = &[
+    (b"AD", 24),
+    (b"AE", 23),
+    (b"AL", 28),
+    (b"AT", 20),
+    (b"AZ", 28),
+    (b"BA", 20),
+    (b"BE", 16),
+    (b"BG", 22),
+    (b"BH", 22),
+    (b"BR", 29),
+    (b"BY", 28),
+    (b"CH", 21),
+    (b"CR", 22),
+    (b"CY", 28),
+    (b"CZ", 24),
+    (b"DE", 22),
+    (b"DK", 18),
+    (b"DO", 28),
+    (b"EE", 20),
+    (b"EG", 29),
+    (b"ES", 24),
+    (b"FI", 18),
+    (b"FO", 18),
+    (b"FR", 27),
+    (b"GB", 22),
+    (b"GE", 22),
+    (b"GI", 23),
+    (b"GL", 18),
+    (b"GR", 27),
+    (b"GT", 28),
+    (b"HR", 21),
+    (b"HU", 28),
+    (b"IE", 22),
+    (b"IL", 23),
+    (b"IQ", 23),
+    (b"IS", 26),
+    (b"IT", 27),
+    (b"JO", 30),
+    (b"KW", 30),
+    (b"KZ", 20),
+    (b"LB", 28),
+    (b"LC", 32),
+    (b"LI", 21),
+    (b"LT", 20),
+    (b"LU", 20),
+    (b"LV", 21),
+    (b"MC", 27),
+    (b"MD", 24),
+    (b"ME", 22),
+    (b"MK", 19),
+    (b"MR", 27),
+    (b"MT", 31),
+    (b"MU", 30),
+    (b"NL", 18),
+    (b"NO", 15),
+    (b"PK", 24),
+    (b"PL", 28),
+    (b"PS", 29),
+    (b"PT", 25),
+    (b"QA", 29),
+    (b"RO", 24),
+    (b"RS", 22),
+    (b"SA", 24),
+    (b"SC", 31),
+    (b"SE", 24),
+    (b"SI", 19),
+    (b"SK", 24),
+    (b"SM", 27),
+    (b"ST", 25),
+    (b"SV", 28),
+    (b"TL", 23),
+    (b"TN", 24),
+    (b"TR", 26),
+    (b"UA", 29),
+    (b"VA", 22),
+    (b"VG", 24),
+    (b"XK", 20),
+];
+
+/// The shortest number.
+const SHORTEST: usize = 15;
+
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+    let pseudonyms = Arc::clone(pseudonyms);
+    Ok(Rule::sweep("iban", find)?.replaced(move |value| Some(replace(&pseudonyms, value))))
+}
+
+/// Another number of the country, whose check digits, 00, are right for no account.
+fn replace(pseudonyms: &Pseudonyms, value: &[u8]) -> Vec<u8> {
+    let mut out = value.to_vec();
+    let at: Vec<usize> = (0..value.len()).filter(|&at| value[at] != b' ').collect();
+    let digit = |at: &usize| char::from(value[*at]).to_digit(36).unwrap_or_default() as u8;
+    let mut account: Vec<u8> = at[4..].iter().map(digit).collect();
+    let country = String::from_utf8_lossy(&value[..2]).into_owned();
+    pseudonyms.digits(&format!("iban {country}"), 36, &mut account);
+    out[at[2]] = b'0';
+    out[at[3]] = b'0';
+    for (&at, digit) in at[4..].iter().zip(account) {
+        let digit = char::from_digit(digit.into(), 36).unwrap_or('0');
+        out[at] = digit.to_ascii_uppercase() as u8;
+    }
+    out
+}
+
+fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+    let part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
+    // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
+    let (mut at, mut done) = (SHORTEST - 1, 0);
+    while at < text.len() {
+        if !part(&text[at]) {
+            at += SHORTEST;
+            continue;
+        }
+        let mut start = at - text[done..at].iter().rev().take_while(|&byte| part(byte)).count();
+        let end = at + text[at..].iter().take_while(|&byte| part(byte)).count();
+        done = end;
+        at = end + SHORTEST;
+        while start + SHORTEST <= end {
+            if let Some(last) = account(&text[..end], start) {
+                let after = text.get(last).copied();
+                if is_border(after) {
+                    found(start..last);
+                    start = last;
+                    continue;
+                }
+            }
+            start += 1;
+        }
+    }
+}
+
+/// Where the number ends that begins at `start`.
+fn account(text: &[u8], start: usize) -> Option<usize> {
+    let head = text.get(start..start + 4)?;
+    let country = LENGTHS.iter().find(|(country, _)| head.starts_with(*country))?;
+    if !head[2..].iter().all(u8::is_ascii_digit) || !is_border(before(text, start)) {
+        return None;
+    }
+    let (mut at, mut symbols) = (start, Vec::with_capacity(34));
+    while symbols.len() < country.1 {
+        let byte = *text.get(at)?;
+        if byte == b' ' {
+            if !symbols.len().is_multiple_of(4) || text[at - 1] == b' ' {
+                return None;
+            }
+        } else {
+            symbols.push(byte);
+        }
+        at += 1;
+    }
+    symbols.rotate_left(4);
+    let rest = symbols.iter().fold(0, |rest, &byte| {
+        let value = char::from(byte).to_digit(36).unwrap_or_default();
+        if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 }
+    });
+    (rest == 1).then_some(at)
+}
