@@ -76,7 +76,8 @@ mod tests {
     }
 
     fn rules(literal: &Literal) -> Result<Vec<Rule>, RuleError> {
-        literal.rules("ours", &RuleContext { base: Path::new("/"), env: &env, host: None })
+        literal
+            .rules("ours", &RuleContext { base: Path::new("/"), env: &env, host: None, key: None })
     }
 
     #[test]
