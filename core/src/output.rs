@@ -25,7 +25,7 @@ use std::{
 
 /// How much of an entry is redacted and compressed at a time: a segment of the bundle.
 ///
-/// Three times the window of the compression in use, as xz itself cuts: larger blocks gain little, and
+/// Six times the window of the compression in use: larger blocks gain little, and
 /// cost memory for each that is on its way.
 pub(crate) const BLOCK: usize = 3 << 20;
 

@@ -121,14 +121,7 @@ impl Rule {
         anchors: impl IntoIterator<Item = A>,
         find: impl Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
-        let id = id.into();
-        let anchors: Vec<Vec<u8>> =
-            anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
-        if anchors.is_empty() {
-            return Err(unusable(&id, "it has no anchor"));
-        }
-        let kind = Kind::Finder(Box::new(find));
-        Self::new(id, anchors, kind).checked()
+        Self::anchored(id.into(), anchors, Kind::Finder(Box::new(find)))
     }
 
     /// A rule whose values are found by a function that goes through all of a text, for what has no
@@ -175,13 +168,20 @@ impl Rule {
         anchors: impl IntoIterator<Item = A>,
         find: impl Fn(&[u8]) -> Vec<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
-        let id = id.into();
+        Self::anchored(id.into(), anchors, Kind::Lines(Box::new(find)))
+    }
+
+    /// A rule that looks only where one of its anchors stands.
+    fn anchored<A: AsRef<[u8]>>(
+        id: String,
+        anchors: impl IntoIterator<Item = A>,
+        kind: Kind,
+    ) -> Result<Self, RuleError> {
         let anchors: Vec<Vec<u8>> =
             anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
         if anchors.is_empty() {
             return Err(unusable(&id, "it has no anchor"));
         }
-        let kind = Kind::Lines(Box::new(find));
         Self::new(id, anchors, kind).checked()
     }
 
