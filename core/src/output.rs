@@ -365,7 +365,9 @@ impl EntryWriter<'_, '_> {
             self.tear("cut here: the size limit of the bundle is reached");
             return Err(CollectError::Stopped);
         }
-        let block = mem::replace(&mut self.buffer, vec![0; BLOCK]);
+        let mut next = self.out.redaction.buffer(BLOCK);
+        next.resize(BLOCK, 0);
+        let block = mem::replace(&mut self.buffer, next);
         self.filled = 0;
         let permit = self.out.permits.acquire(block.len() as u64, self.out.deadline)?;
         if self.state == State::Start {

@@ -11,19 +11,25 @@ use crate::{
         object_key,
     },
     gather::{Gathered, hexadecimal},
+    output::BLOCK,
     private::is_ours,
     recipient::Recipient,
     redact::Counts,
     report::Report,
     sink::Sealed,
 };
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, SyncSender},
+    },
+    thread,
 };
 use thiserror::Error;
 
@@ -102,14 +108,54 @@ fn write_sealed(
     encryptor: age::Encryptor,
     file: &File,
 ) -> io::Result<(u64, [u8; 32])> {
-    let counted =
-        Counted { to: BufWriter::with_capacity(1 << 18, file), len: 0, sha256: Sha256::new() };
-    let mut sealed = encryptor.wrap_output(counted)?;
-    write_archive(gathered, report, &mut sealed)?;
-    let mut counted = sealed.finish()?;
-    counted.flush()?;
+    let written = thread::scope(|scope| {
+        let (to, chunks) = mpsc::sync_channel(CHUNKS);
+        let writing = scope.spawn(move || write_hashed(file, &chunks));
+        let sealing = || {
+            let mut sealed = encryptor.wrap_output(BufWriter::with_capacity(CHUNK, Handed(to)))?;
+            write_archive(gathered, report, &mut sealed)?;
+            sealed.finish()?.flush()
+        };
+        let sealed = sealing();
+        // What could not be written says more than that nobody took it.
+        let written = writing.join().expect("writing does not panic")?;
+        sealed.map(|()| written)
+    })?;
     file.sync_all()?;
-    Ok((counted.len, counted.sha256.finalize().into()))
+    Ok(written)
+}
+
+/// How much is encrypted before it is handed on to be hashed and written, beside what is encrypted
+/// next.
+const CHUNK: usize = 1 << 20;
+
+/// How many chunks may wait to be written.
+const CHUNKS: usize = 4;
+
+/// Hands what is written to it on to another thread.
+struct Handed(SyncSender<Vec<u8>>);
+
+impl Write for Handed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let ended = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        self.0.send(bytes.to_vec()).map_err(ended)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes chunks until there are no more; returns how many bytes they had, and their SHA-256.
+fn write_hashed(mut file: &File, chunks: &Receiver<Vec<u8>>) -> io::Result<(u64, [u8; 32])> {
+    let (mut len, mut sha256) = (0, Sha256::new());
+    for chunk in chunks {
+        file.write_all(&chunk)?;
+        len += chunk.len() as u64;
+        sha256.update(&chunk);
+    }
+    Ok((len, sha256.finalize().into()))
 }
 
 /// Writes the compressed archive, in the order of the bundle.
@@ -168,9 +214,11 @@ fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Re
         let path = format!("{}/{name}", plan.name);
         let size = bytes.len() as u64;
         let header = frame::header(&path, size, Some(plan.started))?;
-        let parts = [&header, &bytes, frame::padding(size)].into_iter();
-        for part in parts.filter(|part| !part.is_empty()) {
-            to.write_all(&plan.format.compress(part)?)?;
+        let parts = [&header, &bytes, frame::padding(size)].into_par_iter();
+        let packed =
+            parts.flat_map(|part| part.par_chunks(BLOCK)).map(|part| plan.format.compress(part));
+        for packed in packed.collect::<io::Result<Vec<_>>>()? {
+            to.write_all(&packed)?;
         }
     }
     Ok(())
@@ -237,25 +285,5 @@ fn write_error(path: &Path, source: io::Error) -> SealError {
         SealError::Full { dir: path.parent().unwrap_or(path).to_owned() }
     } else {
         SealError::Write { path: path.to_owned(), source }
-    }
-}
-
-/// Counts and hashes what goes through.
-struct Counted<W> {
-    to: W,
-    len: u64,
-    sha256: Sha256,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.to.write(bytes)?;
-        self.len += written as u64;
-        self.sha256.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context<'_>, args: &Job) -> Result<Exit, Failure> {
     let goal = if sends { Goal::Sinks } else { Goal::Folder(&folder) };
     let outline = |patience| Outline::new(&plan, &context.plugins, &host, goal, patience);
     if args.dry_run {
-        show(context, &outline(LOOK));
+        show(context, &|| outline(LOOK));
         return Ok(Exit::Complete);
     }
     let run = Begun { context, args, profile: &profile, host: &*host };
@@ -69,8 +69,7 @@ pub(super) fn run(context: &Context<'_>, args: &Job) -> Result<Exit, Failure> {
     }
     run.tidy(&target)?;
     let (mut report, mut draft) = run.report(flags, &drafts, asking.as_ref())?;
-    let outline = outline(GLANCE);
-    context.voice.outline(&outline);
+    context.voice.outline(&|| outline(GLANCE));
     if !args.yes
         && let Some(conversation) = &asking
         && !conversation.agree(sends)?
@@ -87,12 +86,12 @@ pub(super) fn run(context: &Context<'_>, args: &Job) -> Result<Exit, Failure> {
 }
 
 /// What will be sent, as data: it is what a dry run was asked for.
-fn show(context: &Context<'_>, outline: &Outline) {
+fn show(context: &Context<'_>, outline: &dyn Fn() -> Outline) {
     if context.json {
         context.voice.outline(outline);
     } else {
         let style = context.voice.styles().output;
-        report::print(&terminal::outline(outline, style, terminal::WIDTH));
+        report::print(&terminal::outline(&outline(), style, terminal::WIDTH));
     }
 }
 

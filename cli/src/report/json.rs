@@ -60,8 +60,8 @@ impl Voice for Json {
         line(&Told::Remark { text: remark });
     }
 
-    fn outline(&self, outline: &Outline) {
-        line(&Told::Plan { plan: outline });
+    fn outline(&self, outline: &dyn Fn() -> Outline) {
+        line(&Told::Plan { plan: &outline() });
     }
 
     fn gathered(&self, steps: &[StepRecord]) {

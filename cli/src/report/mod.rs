@@ -24,8 +24,8 @@ pub(crate) trait Voice: Reporter {
     /// A remark that a person may want to know.
     fn say(&self, remark: &str);
 
-    /// What the run will do.
-    fn outline(&self, outline: &Outline);
+    /// What the run will do; looked at only by a voice that shows it.
+    fn outline(&self, outline: &dyn Fn() -> Outline);
 
     /// How the steps ended: what is missing comes before all else.
     fn gathered(&self, steps: &[StepRecord]);

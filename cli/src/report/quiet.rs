@@ -33,7 +33,7 @@ impl Reporter for Quiet {
 impl Voice for Quiet {
     fn say(&self, _: &str) {}
 
-    fn outline(&self, _: &Outline) {}
+    fn outline(&self, _: &dyn Fn() -> Outline) {}
 
     fn gathered(&self, _: &[StepRecord]) {}
 

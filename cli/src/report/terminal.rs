@@ -160,8 +160,8 @@ impl Voice for Terminal {
         Self::write(&self.stage(), &format!("{}\n", harmless(remark)));
     }
 
-    fn outline(&self, outline: &Outline) {
-        let text = view::outline(outline, self.styles.error, view::width());
+    fn outline(&self, outline: &dyn Fn() -> Outline) {
+        let text = view::outline(&outline(), self.styles.error, view::width());
         Self::write(&self.stage(), &text);
     }
 

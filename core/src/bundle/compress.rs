@@ -23,7 +23,7 @@ pub enum Format {
 fn xz_options() -> Result<LzmaOptions, xz2::stream::Error> {
     let mut options = LzmaOptions::new_preset(1)?;
     options.position_bits(0).literal_context_bits(2);
-    options.dict_size(512 << 10).depth(12).nice_len(32);
+    options.dict_size(512 << 10).depth(10).nice_len(48);
     Ok(options)
 }
 

@@ -22,9 +22,15 @@ const KERNEL_CONFIGURATION: &str = "/proc/config.gz";
 /// So many similar things are named; the rest is counted.
 const NAMED: usize = 20;
 
+/// How many bytes of a file are not holes.
+fn held(found: &Found) -> u64 {
+    found.info.len.min(found.info.allocated)
+}
+
 impl Output<'_> {
     /// Copies the files of a set to the same paths below the step's folder: those that were
-    /// modified in the time of interest, newest first, as far as the step's size goes.
+    /// modified in the time of interest, newest first, as far as the step's size goes. Where all
+    /// fit, those of the same hour come in the order of their paths.
     ///
     /// Of a file that does not fit, a quarter of the room is used for its beginning and the rest
     /// for its end; it is cut between lines, and a line in it states the cut. Holes of sparse
@@ -38,7 +44,10 @@ impl Output<'_> {
     pub fn files(&mut self, set: &FileSet) -> Result<(), CollectError> {
         let deadline = self.deadline();
         let mut in_time = || if deadline.passed() { Err(CollectError::Stopped) } else { Ok(()) };
-        let selection = walk::select(set, self.host(), &self.window(), &mut in_time)?;
+        let mut selection = walk::select(set, self.host(), &self.window(), &mut in_time)?;
+        if selection.files.iter().map(held).sum::<u64>() <= self.budget() {
+            selection.by_hour();
+        }
         self.remark(set, &selection);
         let mut unfit = Unfit::default();
         for found in &selection.files {
@@ -93,8 +102,7 @@ impl Output<'_> {
     fn take(&mut self, found: &Found, unfit: &mut Unfit) -> Result<(), CollectError> {
         let path = &found.path;
         let source = path.to_string_lossy().into_owned();
-        let held = found.info.len.min(found.info.allocated);
-        if held > self.budget() && self.budget() < LEAST_CUT {
+        if held(found) > self.budget() && self.budget() < LEAST_CUT {
             unfit.add(source, found.info.len, NO_ROOM);
             return Ok(());
         }

@@ -110,7 +110,9 @@ pub(crate) fn part(
     }
     let compressed = format.compress(&scrubbed.bytes);
     let (size, redactions) = (scrubbed.bytes.len() as u64, scrubbed.counts.values().sum());
-    digest.add(number, scrubbed.bytes, &scrubbed.counts, Arc::clone(&permit));
+    for hashed in digest.add(number, scrubbed.bytes, &scrubbed.counts, Arc::clone(&permit)) {
+        redaction.spare(hashed);
+    }
     Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, _permit: permit }))
 }
 
@@ -143,11 +145,19 @@ impl Prefix {
 }
 
 impl Digests {
-    fn add(&self, number: usize, bytes: Vec<u8>, counts: &Counts, permit: Arc<Permit>) {
+    /// Returns what was hashed by that.
+    fn add(
+        &self,
+        number: usize,
+        bytes: Vec<u8>,
+        counts: &Counts,
+        permit: Arc<Permit>,
+    ) -> Vec<Vec<u8>> {
         let mut chain = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if chain.end.is_some_and(|end| number > end) {
-            return;
+            return vec![bytes];
         }
+        let mut hashed = Vec::new();
         chain.early.insert(number, (bytes, counts.clone(), permit));
         loop {
             let next = chain.prefixes.len();
@@ -159,7 +169,9 @@ impl Digests {
             prefix.size += bytes.len() as u64;
             add(&mut prefix.redactions, &counts);
             chain.prefixes.push(prefix);
+            hashed.push(bytes);
         }
+        hashed
     }
 
     /// Says that part `number` never comes. What follows it would wait for it for ever, and the

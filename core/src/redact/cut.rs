@@ -92,7 +92,11 @@ impl Piece {
         let mut whole = Scrubbed::default();
         for part in self.0 {
             whole.append(match part {
-                Part::Lines(lines, state) => redaction.0.lines(&lines, &state)?,
+                Part::Lines(lines, state) => {
+                    let scrubbed = redaction.0.lines(&lines, &state)?;
+                    redaction.spare(lines);
+                    scrubbed
+                }
                 Part::Done(done) => done,
             });
         }
@@ -130,6 +134,7 @@ impl Cutter {
             self.held = bytes;
         } else {
             self.held.extend_from_slice(&bytes);
+            self.redaction.spare(bytes);
         }
         if self.held.len() < self.enough {
             return Ok(None);
@@ -212,7 +217,12 @@ impl Cutter {
 
     /// Takes the first bytes of what is held.
     fn take(&mut self, len: usize) -> Vec<u8> {
-        let rest = self.held.split_off(len);
+        if len == self.held.len() {
+            return std::mem::take(&mut self.held);
+        }
+        let mut rest = self.redaction.buffer(self.held.len());
+        rest.extend_from_slice(&self.held[len..]);
+        self.held.truncate(len);
         std::mem::replace(&mut self.held, rest)
     }
 

@@ -9,6 +9,7 @@
 //! redacted on any thread; what reaches over lines (private keys) and lines too long to be held
 //! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
 
+mod anchors;
 mod binary;
 mod block;
 mod cut;
@@ -18,6 +19,7 @@ mod literal;
 pub mod pseudonym;
 mod rule;
 mod scan;
+mod spare;
 #[cfg(test)]
 mod tests;
 

@@ -2,11 +2,12 @@
 
 use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
+    anchors::Anchors,
     block::{Block, State, Walk},
     line::{around, past},
     rule::{Kind, Pattern, Rule},
+    spare::Spares,
 };
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::{
     cell::Cell,
     collections::BTreeMap,
@@ -28,11 +29,12 @@ pub struct Redaction(pub(super) Arc<Compiled>);
 /// What a [`Redaction`] shares.
 pub(super) struct Compiled {
     rules: Vec<Rule>,
-    anchors: Option<AhoCorasick>,
+    anchors: Option<Anchors>,
     /// The rules of every anchor.
     targets: Vec<Vec<usize>>,
     /// The rules without an anchor.
     everywhere: Vec<usize>,
+    pub(super) spares: Spares,
 }
 
 /// A part of a text that is replaced.
@@ -75,8 +77,14 @@ impl Redaction {
             }
         }
         let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
-        let anchors = if anchors.is_empty() { None } else { Some(automaton(&anchors)?) };
-        Ok(Self(Arc::new(Compiled { rules, anchors, targets, everywhere })))
+        let anchors = if anchors.is_empty() { None } else { Some(Anchors::compile(&anchors)?) };
+        Ok(Self(Arc::new(Compiled {
+            rules,
+            anchors,
+            targets,
+            everywhere,
+            spares: Spares::default(),
+        })))
     }
 
     /// Starts on a stream.
@@ -87,6 +95,16 @@ impl Redaction {
     /// Redacts one piece. Pure: the same piece gives the same bytes.
     pub fn scrub(&self, piece: Piece) -> Result<Scrubbed, ScrubError> {
         piece.scrub(self)
+    }
+
+    /// An empty buffer with room for so many bytes: one that was used before, if there is one.
+    pub(crate) fn buffer(&self, len: usize) -> Vec<u8> {
+        self.0.spares.take(len)
+    }
+
+    /// Takes back a large buffer that is no longer needed.
+    pub(crate) fn spare(&self, buffer: Vec<u8>) {
+        self.0.spares.give(buffer);
     }
 
     /// Redacts a short text made here: a path, a note, an error message.
@@ -112,16 +130,6 @@ impl Redaction {
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-fn automaton(anchors: &[Vec<u8>]) -> Result<AhoCorasick, RuleError> {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        // Twice as fast as the others; a few hundred anchors take less than a megabyte.
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(anchors)
-        .map_err(|error| RuleError::Unusable { rule: "all".into(), reason: error.to_string() })
 }
 
 impl Compiled {
@@ -184,7 +192,7 @@ impl Compiled {
 
     /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
     pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, len: usize) -> Scrubbed {
-        let mut bytes = Vec::with_capacity(len + len / 64 + 64);
+        let mut bytes = self.spares.take(len + len / 64 + 64);
         let mut counts = Counts::new();
         let mut at = 0;
         for span in spans {
@@ -264,15 +272,16 @@ impl Scan<'_, '_> {
         let Some(anchors) = &compiled.anchors else {
             return;
         };
-        for found in anchors.find_overlapping_iter(self.text) {
-            for &rule in &compiled.targets[found.pattern().as_usize()] {
+        anchors.find(self.text, |anchor, at| {
+            for &rule in &compiled.targets[anchor] {
                 self.running.set(rule);
-                self.anchor(rule, found.range());
+                self.anchor(rule, at.clone());
                 if self.failed {
-                    return;
+                    return false;
                 }
             }
-        }
+            true
+        });
     }
 
     fn anchor(&mut self, rule: usize, at: Range<usize>) {
