@@ -21,3 +21,6 @@ pub(crate) fn rules() -> Result<Vec<Rule>, RuleError> {
     rules.extend(prose::rules()?);
     Ok(rules)
 }
+
+#[cfg(test)]
+mod forms;

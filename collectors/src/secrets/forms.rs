@@ -1,0 +1,189 @@
+//! Checks the rules against documented forms: the folder `forms` of this crate.
+//!
+//! A file there has documents, each below a line `=== title | where the form is documented | flags`.
+//! In a document, exactly what stands between `«` and `»` is to be removed. Of the flags, `path=P`
+//! says where on a host the document lies, `escape` that bytes are written as in C, `parse=F` that
+//! it must still be valid in format F afterwards, and `gap` that something in it is known to be
+//! missed or damaged; that flag goes when the document comes out right.
+//!
+//! `COLLECT_FORMS=forms cargo test -p collect-collectors documented_form -- --nocapture` shows what
+//! is wrong in those with a gap; any other folder of such files can be named as well.
+
+#![expect(clippy::disallowed_methods, reason = "the forms are files of the project")]
+
+use collect_core::redact::Redaction;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A document with what must be removed.
+struct Form {
+    title: String,
+    flags: Vec<String>,
+    /// What stays and what goes in turn, beginning and ending with what stays.
+    parts: Vec<Vec<u8>>,
+}
+
+impl Form {
+    fn read(section: &str) -> Self {
+        let (head, body) = section.split_once('\n').expect("a document has a first line");
+        let mut head = head.split(" |");
+        let title = head.next().unwrap_or_default().trim().to_owned();
+        let flags = head.nth(1).expect("the first line has three parts").split(',');
+        let flags: Vec<String> = flags.map(|flag| flag.trim().to_owned()).collect();
+        let escaped = flags.iter().any(|flag| flag == "escape");
+        let part = |text: &str| if escaped { unescaped(text) } else { text.as_bytes().to_vec() };
+        let parts = body.split(['«', '»']).map(part).collect();
+        Self { title, flags, parts }
+    }
+
+    fn flag(&self, name: &str) -> Option<&str> {
+        let value = self.flags.iter().find_map(|flag| flag.strip_prefix(name))?;
+        Some(value.trim_start_matches('='))
+    }
+
+    fn marked(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().skip(1).step_by(2).map(Vec::as_slice)
+    }
+
+    fn stays(&self) -> Vec<u8> {
+        self.parts.iter().step_by(2).fold(Vec::new(), |mut all, part| {
+            all.extend_from_slice(part);
+            all.push(b' ');
+            all
+        })
+    }
+
+    /// What is wrong after redaction, a line each.
+    fn wrong(&self, redaction: &Redaction) -> Vec<String> {
+        let scrubbed = redaction.whole(self.parts.concat()).expect("no rule fails").bytes;
+        let after = String::from_utf8_lossy(&scrubbed);
+        let stays = self.stays();
+        let mut wrong = Vec::new();
+        for value in self.marked() {
+            let run =
+                if value.len() < 6 { value.len() } else { (value.len() * 3 / 5).clamp(6, 24) };
+            let left = value
+                .windows(run.max(1))
+                .find(|window| count(&scrubbed, window) > count(&stays, window));
+            if left.is_some() {
+                wrong.push(format!("left: {}", String::from_utf8_lossy(value)));
+            }
+        }
+        let (before, after_words) = (words(&String::from_utf8_lossy(&stays)), words(&after));
+        for (word, count) in before {
+            if after_words.get(&word).copied().unwrap_or(0) < count {
+                wrong.push(format!("lost: {word}"));
+            }
+        }
+        if self.flag("parse") == Some("json")
+            && let Err(error) = serde_json::from_slice::<serde_json::Value>(&scrubbed)
+        {
+            wrong.push(format!("no longer JSON: {error}"));
+        }
+        wrong
+    }
+}
+
+fn count(text: &[u8], part: &[u8]) -> usize {
+    memchr::memmem::find_iter(text, part).count()
+}
+
+/// The words of a text without its replacements. Quotes are not looked at, because a replacement
+/// can bring its own, and neither are the markers of keys, which go with them.
+fn words(text: &str) -> BTreeMap<String, usize> {
+    let mut rest = text;
+    let mut plain = String::new();
+    while let Some(start) = rest.find("[redacted:") {
+        plain.push_str(&rest[..start]);
+        plain.push(' ');
+        rest = rest[start..].split_once(']').map_or("", |(_, rest)| rest);
+    }
+    plain.push_str(rest);
+    let mut words = BTreeMap::new();
+    for line in plain.lines().filter(|line| !line.contains("-----")) {
+        for word in line.replace('"', " ").split_whitespace() {
+            *words.entry(word.to_owned()).or_default() += 1;
+        }
+    }
+    words
+}
+
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let (byte, used) = match (first, tail) {
+            (b'\\', [b'x', high, low, ..]) => {
+                let digits = [*high, *low];
+                let digits = std::str::from_utf8(&digits).expect("hexadecimal digits");
+                (u8::from_str_radix(digits, 16).expect("hexadecimal digits"), 3)
+            }
+            (b'\\', [b'0', ..]) => (0, 1),
+            (b'\\', [b'e', ..]) => (0x1b, 1),
+            (b'\\', [b'r', ..]) => (b'\r', 1),
+            (b'\\', [b't', ..]) => (b'\t', 1),
+            (b'\\', [b'n', ..]) => (b'\n', 1),
+            (b'\\', [b'\\', ..]) => (b'\\', 1),
+            _ => (*first, 0),
+        };
+        bytes.push(byte);
+        rest = &tail[used..];
+    }
+    bytes
+}
+
+/// Documents by the file that they are in.
+fn forms(dir: &Path) -> Vec<(String, Form)> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
+        {
+            let path = entry.expect("a folder can be read").path();
+            if path.is_dir() { dirs.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut forms = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).expect("forms are text");
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let sections = text.split("\n=== ");
+        forms.extend(sections.map(|section| {
+            (name.clone(), Form::read(section.strip_prefix("=== ").unwrap_or(section)))
+        }));
+    }
+    forms
+}
+
+#[test]
+fn every_documented_form_of_a_secret_is_removed_and_nothing_beside_it() {
+    let redaction = Redaction::compile(super::rules().unwrap()).unwrap();
+    let shown = std::env::var_os("COLLECT_FORMS").map(PathBuf::from);
+    let dir = shown.clone().unwrap_or_else(|| "forms".into());
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
+    let (mut marks, mut left, mut lost, mut unexpected) = (0, 0, 0, 0);
+    for (file, form) in forms(&dir) {
+        let wrong = form.wrong(&redaction);
+        marks += form.marked().count();
+        left += wrong.iter().filter(|line| line.starts_with("left")).count();
+        lost += wrong.iter().filter(|line| line.starts_with("lost")).count();
+        let known = form.flag("gap").is_some();
+        unexpected += usize::from(wrong.is_empty() == known);
+        if shown.is_some() || wrong.is_empty() == known {
+            for line in &wrong {
+                eprintln!("{file}: {}: {line}", form.title);
+            }
+            if wrong.is_empty() && known {
+                eprintln!("{file}: {}: nothing is wrong; take its flag `gap` away", form.title);
+            }
+        }
+    }
+    eprintln!(
+        "{left} of {marks} secrets left, {lost} words lost, {unexpected} documents not as said"
+    );
+    assert!(shown.is_some() || unexpected == 0);
+}
