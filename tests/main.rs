@@ -27,3 +27,5 @@ mod reference;
 mod secrets;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod vendors;
