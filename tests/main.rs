@@ -29,3 +29,5 @@ mod reference;
 mod secrets;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod vendors;
