@@ -5,7 +5,7 @@ use crate::kit::{Bundle, Collect, Ended, KeyPair, Running, needs, profile};
 use std::{
     fs::{self, File},
     io::{BufWriter, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -33,6 +33,21 @@ fn peak_memory(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes << 10)
+}
+
+/// Redacts `source`; says how that ended, what it took at its peak, and where it wrote to.
+fn redact(collect: &Collect, profile: &Path, source: &str) -> (Ended, u64, PathBuf) {
+    let (source, target) = (collect.path(source), collect.path("redacted"));
+    let running = collect.start([
+        "redact".as_ref(),
+        "--profile".as_ref(),
+        profile.as_os_str(),
+        source.as_os_str(),
+        "--output".as_ref(),
+        target.as_os_str(),
+    ]);
+    let (ended, peak) = end_watched(running);
+    (ended, peak, target)
 }
 
 /// One line of so many bytes, in which a secret stands here and there; returns how often.
@@ -70,16 +85,7 @@ fn a_line_of_a_gigabyte_is_redacted_in_little_memory() {
     let collect = Collect::new();
     let secrets = write_line(&collect.path("one.json"), GIB);
     let profile = collect.write("shop.toml", "product = \"Shop\"\n");
-    let (source, target) = (collect.path("one.json"), collect.path("redacted"));
-    let running = collect.start([
-        "redact".as_ref(),
-        "--profile".as_ref(),
-        profile.as_os_str(),
-        source.as_os_str(),
-        "--output".as_ref(),
-        target.as_os_str(),
-    ]);
-    let (ended, peak) = end_watched(running);
+    let (ended, peak, target) = redact(&collect, &profile, "one.json");
     ended.expect(0);
     assert!(peak < MEMORY, "{peak} bytes");
     let target = target.join("one.json");
@@ -137,16 +143,7 @@ fn json_of_a_million_levels_is_redacted_by_text_rules_and_nothing_breaks() {
         "shop.toml",
         "product = \"Shop\"\n[redact.ids]\nuse = \"keys\"\njson = [\"$.a.id\"]\n",
     );
-    let (source, target) = (collect.path("host"), collect.path("redacted"));
-    let running = collect.start([
-        "redact".as_ref(),
-        "--profile".as_ref(),
-        profile.as_os_str(),
-        source.as_os_str(),
-        "--output".as_ref(),
-        target.as_os_str(),
-    ]);
-    let (ended, peak) = end_watched(running);
+    let (ended, peak, target) = redact(&collect, &profile, "host");
     assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.stderr);
     assert!(peak < MEMORY, "{peak} bytes");
     let left = fs::read(target.join("deep.json")).unwrap_or_default();
