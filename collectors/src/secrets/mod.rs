@@ -1,5 +1,6 @@
 //! The rules of the redactor `secrets`, made from what vendors and manuals publish about formats.
 
+mod arguments;
 mod assignment;
 mod commands;
 mod key;

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Pattern(Pattern),
     /// A function, run at every anchor.
     Finder(Box<Find>),
+    /// A function, run at every anchor, that may find several values.
+    Several(Box<Several>),
     /// A function, run once over a line that holds an anchor.
     Lines(Box<Lines>),
     /// A function, run over everything.
@@ -32,6 +34,8 @@ pub(super) enum Kind {
 }
 
 type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
+
+type Several = dyn Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync;
 
 type Lines = dyn Fn(&[u8]) -> Vec<Found> + Send + Sync;
 
@@ -122,6 +126,15 @@ impl Rule {
         find: impl Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
         Self::anchored(id.into(), anchors, Kind::Finder(Box::new(find)))
+    }
+
+    /// A rule like [`Rule::finder`] whose function may find several values at one anchor.
+    pub fn several<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        find: impl Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Several(Box::new(find)))
     }
 
     /// A rule whose values are found by a function that goes through all of a text, for what has no

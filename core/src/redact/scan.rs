@@ -305,6 +305,16 @@ impl Scan<'_, '_> {
                 let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
                 self.put(at.start, value, put, rule);
             }
+            Kind::Several(find) => {
+                let line = self.line(at.start);
+                let within = at.start - line.start..at.end - line.start;
+                for found in find(&self.text[line.clone()], within) {
+                    let value = line.start + found.value.start..line.start + found.value.end;
+                    self.done[rule] = self.done[rule].max(value.end);
+                    let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                    self.put(at.start, value, put, rule);
+                }
+            }
             Kind::Lines(find) => {
                 self.failed |= self.window;
                 let line = self.line(at.start);
