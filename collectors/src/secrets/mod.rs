@@ -4,6 +4,8 @@ mod arguments;
 mod assignment;
 mod commands;
 mod key;
+mod lists;
+mod pipes;
 mod prose;
 mod text;
 mod value;
@@ -18,6 +20,8 @@ pub(crate) fn rules() -> Result<Vec<Rule>, RuleError> {
     rules.extend(vendors::rules()?);
     rules.extend(text::rules()?);
     rules.extend(commands::rules()?);
+    rules.extend(pipes::rules()?);
+    rules.extend(lists::rules()?);
     rules.extend(assignment::rules()?);
     rules.extend(prose::rules()?);
     Ok(rules)

@@ -12,6 +12,7 @@
 mod anchors;
 mod binary;
 mod block;
+mod colour;
 mod cut;
 mod facts;
 mod line;

@@ -4,6 +4,7 @@ use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
     block::{Block, State, Walk},
+    colour::Plain,
     line::{around, past},
     rule::{Kind, Pattern, Rule},
     spare::Spares,
@@ -167,27 +168,39 @@ impl Compiled {
     ) -> Result<Vec<Span>, ScrubError> {
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
-            let mut scan = Scan {
-                compiled: self,
-                running: &running,
-                text,
-                window,
-                line: 0..0,
-                done: vec![0; self.rules.len()],
-                spans: Vec::new(),
-                marked: Vec::new(),
-                failed: false,
-            };
+            // Whatever is coloured is looked at without its colours; only blocks, whose state goes
+            // from piece to piece, are looked for in what is there.
+            let plain = if window { None } else { Plain::of(text) };
+            let mut scan = Scan::new(self, &running, plain.as_ref().map_or(text, |p| &p.text));
+            scan.window = window;
             scan.anchors();
             if scan.failed {
                 return None;
             }
             scan.everywhere();
+            if let Some(plain) = &plain {
+                let spans = scan.spans.into_iter().map(|span| plain.moved(span)).collect();
+                scan = Scan::new(self, &running, text);
+                scan.spans = spans;
+                scan.marked = self.marked(text);
+            }
             scan.blocks(state);
             Some(merged(scan.spans))
         });
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
         catch_unwind(scan).ok().flatten().ok_or_else(failed)
+    }
+
+    /// The lines that hold an anchor of a block.
+    fn marked(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut starts: Vec<usize> = self
+            .block_anchors()
+            .flat_map(|anchor| memchr::memmem::find_iter(text, anchor).collect::<Vec<_>>())
+            .map(|at| around(text, at).start)
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts.into_iter().map(|start| around(text, start)).collect()
     }
 
     /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
@@ -266,7 +279,21 @@ struct Scan<'c, 't> {
     failed: bool,
 }
 
-impl Scan<'_, '_> {
+impl<'c, 't> Scan<'c, 't> {
+    fn new(compiled: &'c Compiled, running: &'c Cell<usize>, text: &'t [u8]) -> Self {
+        Self {
+            compiled,
+            running,
+            text,
+            window: false,
+            line: 0..0,
+            done: vec![0; compiled.rules.len()],
+            spans: Vec::new(),
+            marked: Vec::new(),
+            failed: false,
+        }
+    }
+
     fn anchors(&mut self) {
         let compiled = self.compiled;
         let Some(anchors) = &compiled.anchors else {

@@ -295,6 +295,8 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(format!("\n{BODY}\n").into_bytes()),
         1 => Just("word ".repeat(150).into_bytes()),
         1 => Just("w".repeat(900).into_bytes()),
+        1 => Just(b"\x1b[31m".to_vec()),
+        1 => Just(b"\x1b[1mtoken\x1b[0m=COLOURED\x1b[0m ".to_vec()),
     ]
 }
 
