@@ -10,6 +10,7 @@
 //! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
 
 mod anchors;
+mod below;
 mod binary;
 mod block;
 mod colour;
@@ -29,6 +30,7 @@ use std::{collections::BTreeMap, path::Path};
 use thiserror::Error;
 
 pub use self::{
+    below::{Below, Heads, NEAR},
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,

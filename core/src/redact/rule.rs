@@ -1,6 +1,6 @@
 //! Rules: what is looked for, and what of it is replaced.
 
-use super::{RuleError, block::Block, literal};
+use super::{RuleError, below::Heads, block::Block, literal};
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
 
@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Literal,
     /// A block of lines between two markers.
     Block(Block),
+    /// Lines below one that says what they are.
+    Below(Heads),
 }
 
 type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
@@ -228,6 +230,18 @@ impl Rule {
         }
         let kind = Kind::Block(Block::new(regex(&id, begin)?, regex(&id, end)?));
         Self::new(id, anchors, kind).checked()
+    }
+
+    /// A rule for values in lines below one that says so: columns of tables, values on the line below
+    /// their label. `heads` must find nothing in a line that holds no anchor.
+    ///
+    /// Lines too long to be held, and what such a line says, are not looked at.
+    pub fn below<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        heads: Heads,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Below(heads))
     }
 
     /// The id: what the replacement and the manifest call the rule.

@@ -3,6 +3,7 @@
 use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
+    below::{Heads, Held},
     block::{Block, State, Walk},
     colour::Plain,
     line::{around, past},
@@ -145,6 +146,14 @@ impl Compiled {
             .collect()
     }
 
+    /// The rules that look for what is below a head.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (usize, &Heads)> {
+        self.rules.iter().enumerate().filter_map(|(index, rule)| match &rule.kind {
+            Kind::Below(heads) => Some((index, heads)),
+            _ => None,
+        })
+    }
+
     /// The anchors of the rules that look for blocks.
     pub(super) fn block_anchors(&self) -> impl Iterator<Item = &[u8]> {
         self.blocks()
@@ -153,8 +162,13 @@ impl Compiled {
     }
 
     /// Redacts whole lines, of which the first begins in `state`.
-    pub(super) fn lines(&self, text: &[u8], state: &State) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(text, state, false)?;
+    pub(super) fn lines(
+        &self,
+        text: &[u8],
+        state: &State,
+        held: &[Held],
+    ) -> Result<Scrubbed, ScrubError> {
+        let spans = self.spans(text, state, held, false)?;
         Ok(self.replace(text, spans, text.len()))
     }
 
@@ -164,6 +178,7 @@ impl Compiled {
         &self,
         text: &[u8],
         state: &State,
+        held: &[Held],
         window: bool,
     ) -> Result<Vec<Span>, ScrubError> {
         let running = Cell::new(0);
@@ -178,6 +193,7 @@ impl Compiled {
                 return None;
             }
             scan.everywhere();
+            scan.below(held);
             if let Some(plain) = &plain {
                 let spans = scan.spans.into_iter().map(|span| plain.moved(span)).collect();
                 scan = Scan::new(self, &running, text);
@@ -275,6 +291,8 @@ struct Scan<'c, 't> {
     spans: Vec<Span>,
     /// Lines that may hold the marker of a block.
     marked: Vec<Range<usize>>,
+    /// Lines that may say what is below them, by the rule that knows.
+    heads: Vec<(usize, Range<usize>)>,
     /// Whether the rule that is running cannot look at what it has to.
     failed: bool,
 }
@@ -290,6 +308,7 @@ impl<'c, 't> Scan<'c, 't> {
             done: vec![0; compiled.rules.len()],
             spans: Vec::new(),
             marked: Vec::new(),
+            heads: Vec::new(),
             failed: false,
         }
     }
@@ -360,6 +379,13 @@ impl<'c, 't> Scan<'c, 't> {
             }
             // It has no anchors.
             Kind::Sweep(_) => {}
+            Kind::Below(_) => {
+                let line = self.line(at.start);
+                self.done[rule] = past(self.text, line.end);
+                if !self.window {
+                    self.heads.push((rule, line));
+                }
+            }
             Kind::Block(_) => {
                 let line = self.line(at.start);
                 if self.marked.last() != Some(&line) {
@@ -436,6 +462,46 @@ impl<'c, 't> Scan<'c, 't> {
         self.spans.push(Span { from, start: value.start, end: value.end, put, own });
     }
 
+    fn below(&mut self, held: &[Held]) {
+        if self.heads.is_empty() && held.is_empty() {
+            return;
+        }
+        let candidates = std::mem::take(&mut self.heads);
+        let compiled = self.compiled;
+        for (rule, heads) in compiled.heads() {
+            self.running.set(rule);
+            let mut held = held.iter().find(|held| held.rule == rule).cloned();
+            let mut next = 0;
+            for (_, line) in candidates.iter().filter(|(of, _)| *of == rule) {
+                self.rows(&mut held, rule, next, line.start);
+                match (heads.head)(trimmed(&self.text[line.clone()])) {
+                    Some(below) => held = Some(Held::new(rule, below)),
+                    None => self.rows(&mut held, rule, line.start, line.end),
+                }
+                next = past(self.text, line.end);
+            }
+            self.rows(&mut held, rule, next, self.text.len());
+        }
+    }
+
+    /// Takes the lines from `next` to `end`, as long as what a head said is not over.
+    fn rows(&mut self, held: &mut Option<Held>, rule: usize, mut next: usize, end: usize) {
+        while next < end
+            && let Some(head) = held
+        {
+            let line = around(self.text, next);
+            next = past(self.text, line.end);
+            let Some(values) = head.next(trimmed(&self.text[line.clone()])) else {
+                *held = None;
+                return;
+            };
+            for value in values {
+                let value = line.start + value.start..line.start + value.end;
+                self.put(value.start, value, Put::Token(rule), rule);
+            }
+        }
+    }
+
     fn blocks(&mut self, state: &State) {
         if self.marked.is_empty() && *state == State::Closed {
             return;
@@ -455,6 +521,11 @@ impl<'c, 't> Scan<'c, 't> {
         unmarked(&mut walk, next, self.text.len(), self.window);
         self.spans.append(&mut walk.spans);
     }
+}
+
+/// A line without the end that Windows puts.
+fn trimmed(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Takes the lines from `next` to `end`, which hold no marker, as long as a block is open.
