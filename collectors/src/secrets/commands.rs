@@ -14,6 +14,8 @@ enum Form {
     Glued(&'static str),
     /// In the option itself, or else in the next argument.
     Option(&'static str),
+    /// As before, but only before the first argument that is no option.
+    First(&'static str),
     /// In the next argument only.
     Next(&'static str),
     /// Behind this sign in the value of an option, as in `-u user:SECRET`; the option may be the
@@ -27,7 +29,7 @@ enum Form {
     Last(usize),
 }
 
-use Form::{After, Behind, Glued, Last, Next, Option as Opt, Slash};
+use Form::{After, Behind, First, Glued, Last, Next, Option as Opt, Slash};
 
 /// Commands, and where their manual pages say that a secret stands.
 const COMMANDS: &[(&[&str], &[Form])] = &[
@@ -41,7 +43,7 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
         ],
         &[Glued("-p"), After("password", 1), Glued("--password="), Glued("--pass=")],
     ),
-    (&["sshpass", "lsshpass"], &[Opt("-p")]),
+    (&["sshpass", "lsshpass"], &[First("-p")]),
     (
         &["curl", "wcurl"],
         &[
@@ -68,7 +70,7 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["sqlcmd", "bcp", "osql", "tsql", "mssql-cli", "freebcp", "dtexec"], &[Opt("-P")]),
     (&["isql", "iusql"], &[Opt("-P"), Last(3)]),
     (&["clickhouse-client", "impala-shell", "beeline", "presto", "trino", "vertica", "vsql",
-       "hdbsql", "db2", "dbaccess"], &[Opt("-w"), Opt("-p"), Next("--password")]),
+       "hdbsql", "dbaccess"], &[Opt("-w"), Opt("-p"), Next("--password")]),
     (&["zip", "unzip", "zipcloak", "funzip"], &[Opt("-P")]),
     (&["7z", "7za", "7zr", "7zz"], &[Glued("-p")]),
     (&["rar", "unrar"], &[Glued("-hp"), Glued("-p")]),
@@ -165,7 +167,7 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
     ]),
     (&["ansible-playbook", "ansible"], &[]),
     (&["lftp", "ncftpget", "ncftpput", "ncftp", "ncftpls"], &[Behind("-u", b','), Opt("-p")]),
-    (&["swaks"], &[Next("-ap"), Next("--auth-password"), Next("-p")]),
+    (&["swaks"], &[Next("-ap"), Next("--auth-password")]),
     (&["sendemail", "sendemail.pl", "mailsend", "smtp-cli"], &[Next("-xp"), Next("-pass")]),
     (&["wpa_passphrase"], &[Last(2)]),
     (&["nmcli"], &[After("password", 1), After("wifi-sec.psk", 1),
@@ -266,6 +268,11 @@ fn secrets(form: &Form, arguments: &[Argument], found: &mut Vec<Found>) {
                     }
                 }
             }
+        }
+        First(option) => {
+            let options = arguments.iter().position(|a| !a.text.starts_with(b"-"));
+            let options = options.map_or(arguments.len(), |at| at + 1);
+            secrets(&Opt(option), &arguments[..options], found);
         }
         Next(option) => {
             for (index, argument) in arguments.iter().enumerate() {

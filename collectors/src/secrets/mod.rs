@@ -4,9 +4,11 @@ mod arguments;
 mod assignment;
 mod commands;
 mod key;
+mod labels;
 mod lists;
 mod pipes;
 mod prose;
+mod table;
 mod text;
 mod value;
 mod vendors;
@@ -24,6 +26,8 @@ pub(crate) fn rules() -> Result<Vec<Rule>, RuleError> {
     rules.extend(lists::rules()?);
     rules.extend(assignment::rules()?);
     rules.extend(prose::rules()?);
+    rules.extend(table::rules()?);
+    rules.extend(labels::rules()?);
     Ok(rules)
 }
 

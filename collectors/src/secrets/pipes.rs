@@ -8,7 +8,7 @@ use std::ops::Range;
 const OF_PASSWORDS: &[&str] = &[
     "passwd", "sudo -s", "sudo --stdin", "su -", "su root", "cryptsetup", "smbpasswd",
     "--password-stdin", "--passphrase-fd", "--pass-stdin", "gcloud secrets", "kinit", "openconnect",
-    "--passwd-on-stdin", "ldappasswd", "faillock", "base64 -d", "base64 --decode", "ssh-add",
+    "--passwd-on-stdin", "ldappasswd", "faillock", "ssh-add",
     "docker secret create", "podman secret create", "vault login", "gh auth login", "mkpasswd",
     "keepassxc-cli", "ecryptfs-", "zfs load-key", "kadmin", "wg pubkey", "smbclient",
     "openvpn", "--stdin-password", "bw login",
@@ -30,6 +30,10 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 
 fn find(line: &[u8], at: &Range<usize>, pair: bool) -> Vec<Found> {
     let mut found = Vec::new();
+    let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"_.".contains(b);
+    if line[..at.start].last().is_some_and(is_part) {
+        return found;
+    }
     let from = at.start.saturating_sub(REACH);
     if let Some(pipe) = line[from..at.start].iter().rposition(|&b| b == b'|') {
         // Only words stand between the pipe and the command, as in `| sudo chpasswd`.

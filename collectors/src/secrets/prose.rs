@@ -72,7 +72,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 }
 
 /// Whether a word of a note looks like a password and like no date, path or address.
-fn is_noted(word: &[u8]) -> bool {
+pub(super) fn is_noted(word: &[u8]) -> bool {
     let inner = word.strip_suffix(b".").unwrap_or(word);
     is_password_like(inner) && !is_name_of_thing(inner)
 }
@@ -152,7 +152,8 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let text = &line[..line.len().min(at.end + REACH)];
     // `passwords`, `credentials`, `contraseña`.
     let tail = text[at.end..].iter().take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
-    if tail > 4 || text.get(at.end + tail).is_some_and(|&b| b"_-/(".contains(&b)) {
+    let may_go_on = anchor.starts_with(b"cont") || anchor.starts_with(b"mot");
+    if tail > 1 && !may_go_on || text.get(at.end + tail).is_some_and(|&b| b"_-/(".contains(&b)) {
         return None;
     }
     let mut next = at.end + tail;
@@ -162,6 +163,9 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     if text.get(next + sign).is_some_and(|b| b":=".contains(b)) {
         bound = true;
         next += sign + text[next + sign..].iter().take_while(|b| b":=>".contains(b)).count();
+    }
+    if !bound && sign == 0 {
+        return None;
     }
     for number in 0..WORDS {
         let found = word(text, next)?;
@@ -202,9 +206,17 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             next = found.whole.end;
             continue;
         }
-        return is_noted(inner).then(|| found.inner.into());
+        let is_password = anchor.first().is_some_and(|b| b" pPkKwWmM".contains(b));
+        let fits = is_noted(inner) && (is_password || !is_resource(inner));
+        return fits.then(|| found.inner.into());
     }
     None
+}
+
+/// Whether the word is a name as Kubernetes makes them, such as `app-token-k2x7m`.
+fn is_resource(word: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(b);
+    word.iter().all(plain) && word.iter().filter(|b| b"-_.".contains(b)).count() >= 1
 }
 
 /// Whether what stands in quotes may be a password and is no name of a setting or placeholder.
