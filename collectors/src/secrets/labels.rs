@@ -47,6 +47,10 @@ enum Answer {
 }
 
 impl Below for Answer {
+    fn once(&self) -> bool {
+        true
+    }
+
     fn values(&self, line: &[u8], number: usize) -> Option<Vec<Range<usize>>> {
         let start = line.len() - line.trim_ascii_start().len();
         let text = line[start..].trim_ascii_end();
@@ -68,7 +72,6 @@ impl Below for Answer {
                     Strength::Weak => is_random(value, 16),
                 };
                 if is_word && fits && !value.ends_with(b":") && !is_placeholder(value) {
-                    // Once it is found nothing more is meant.
                     return Some(vec![start + inner.start..start + inner.end]);
                 }
                 None

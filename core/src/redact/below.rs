@@ -17,6 +17,11 @@ pub trait Below: Send + Sync {
     /// From [`NEAR`] on it must be over at the first line that [`Heads::alike`] does not call like any
     /// other since the head.
     fn values(&self, line: &[u8], number: usize) -> Option<Vec<Range<usize>>>;
+
+    /// Whether it is over behind the first line with a value.
+    fn once(&self) -> bool {
+        false
+    }
 }
 
 /// How a rule finds lines that say what is below them.
@@ -36,6 +41,7 @@ pub(super) struct Held {
     pub(super) rule: usize,
     below: Arc<dyn Below>,
     number: usize,
+    over: bool,
 }
 
 impl fmt::Debug for Held {
@@ -46,13 +52,17 @@ impl fmt::Debug for Held {
 
 impl Held {
     pub(super) fn new(rule: usize, below: Arc<dyn Below>) -> Self {
-        Self { rule, below, number: 0 }
+        Self { rule, below, number: 0, over: false }
     }
 
     /// The values in the next line; nothing if the head is over.
     pub(super) fn next(&mut self, line: &[u8]) -> Option<Vec<Range<usize>>> {
+        if self.over {
+            return None;
+        }
         let values = self.below.values(line, self.number)?;
         self.number += 1;
+        self.over = self.below.once() && !values.is_empty();
         Some(values)
     }
 }

@@ -109,6 +109,14 @@ impl Redaction {
         self.0.spares.give(buffer);
     }
 
+    /// Where in a text there is something to replace, for rules that decode what they find; all of
+    /// the text if a rule fails.
+    pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let spans = self.0.spans(text, &State::Closed, &[], false);
+        let whole = || std::iter::once(0..text.len()).collect();
+        spans.map_or_else(|_| whole(), |spans| spans.iter().map(|span| span.start..span.end).collect())
+    }
+
     /// Redacts a short text made here: a path, a note, an error message.
     ///
     /// Text in which a rule fails is replaced as a whole.
