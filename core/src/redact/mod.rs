@@ -14,8 +14,10 @@ mod binary;
 mod block;
 mod cut;
 mod facts;
+pub(crate) mod learnt;
 mod line;
 mod literal;
+mod proof;
 pub mod pseudonym;
 mod rule;
 mod scan;
@@ -31,6 +33,7 @@ pub use self::{
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,
+    proof::Left,
     rule::{Found, Rule},
     scan::Redaction,
 };

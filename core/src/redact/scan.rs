@@ -4,7 +4,9 @@ use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
     block::{Block, State, Walk},
+    learnt::{Learnt, Needles, Sieve},
     line::{around, past},
+    proof::{Left, Proof},
     rule::{Kind, Pattern, Rule},
     spare::Spares,
 };
@@ -22,9 +24,14 @@ const WITHHELD: &str = "[withheld]";
 /// How every replacement begins.
 const TOKEN: &[u8] = b"[redacted:";
 
-/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once.
+/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once. What its
+/// rules learn is shared by its clones.
 #[derive(Clone)]
-pub struct Redaction(pub(super) Arc<Compiled>);
+pub struct Redaction {
+    pub(super) compiled: Arc<Compiled>,
+    /// None if no rule learns.
+    learnt: Option<Arc<Learnt>>,
+}
 
 /// What a [`Redaction`] shares.
 pub(super) struct Compiled {
@@ -34,6 +41,7 @@ pub(super) struct Compiled {
     targets: Vec<Vec<usize>>,
     /// The rules without an anchor.
     everywhere: Vec<usize>,
+    proof: Proof,
     pub(super) spares: Spares,
 }
 
@@ -78,13 +86,34 @@ impl Redaction {
         }
         let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         let anchors = if anchors.is_empty() { None } else { Some(Anchors::compile(&anchors)?) };
-        Ok(Self(Arc::new(Compiled {
-            rules,
-            anchors,
-            targets,
-            everywhere,
-            spares: Spares::default(),
-        })))
+        let learnt = rules.iter().any(|rule| rule.worth.is_some()).then(Arc::default);
+        let proof = Proof::compile(&rules)?;
+        let spares = Spares::default();
+        let compiled = Compiled { rules, anchors, targets, everywhere, proof, spares };
+        Ok(Self { compiled: Arc::new(compiled), learnt })
+    }
+
+    /// The same rules for another run, which has learnt nothing yet.
+    #[must_use]
+    pub fn for_run(&self) -> Self {
+        let learnt = self.learnt.as_ref().map(|_| Arc::default());
+        Self { compiled: Arc::clone(&self.compiled), learnt }
+    }
+
+    /// What was learnt so far; none if that is nothing.
+    pub(crate) fn needles(&self) -> Option<Needles> {
+        let values = self.learnt.as_ref()?.values();
+        (!values.is_empty()).then(|| Needles::new(&values))
+    }
+
+    /// The sieve of what was redacted, if anything may be learnt that could be in it.
+    pub(crate) fn sieve(&self, redacted: &[u8]) -> Option<Sieve> {
+        self.learnt.as_ref().map(|_| Sieve::of(redacted))
+    }
+
+    /// Looks at what was redacted a second time, by other means.
+    pub(crate) fn prove(&self, redacted: &[u8]) -> Result<(), Left> {
+        self.compiled.proof.of(redacted)
     }
 
     /// Starts on a stream.
@@ -99,12 +128,12 @@ impl Redaction {
 
     /// An empty buffer with room for so many bytes: one that was used before, if there is one.
     pub(crate) fn buffer(&self, len: usize) -> Vec<u8> {
-        self.0.spares.take(len)
+        self.compiled.spares.take(len)
     }
 
     /// Takes back a large buffer that is no longer needed.
     pub(crate) fn spare(&self, buffer: Vec<u8>) {
-        self.0.spares.give(buffer);
+        self.compiled.spares.give(buffer);
     }
 
     /// Redacts a short text made here: a path, a note, an error message.
@@ -124,6 +153,24 @@ impl Redaction {
             scrubbed.append(self.scrub(piece)?);
         }
         Ok(scrubbed)
+    }
+}
+
+impl Redaction {
+    /// Redacts whole lines, of which the first begins in `state`.
+    pub(super) fn lines(&self, text: &[u8], state: &State) -> Result<Scrubbed, ScrubError> {
+        let spans = self.spans(text, state, false)?;
+        Ok(self.compiled.replace(text, spans, text.len()))
+    }
+
+    /// What is to be replaced in a text, as [`Compiled::spans`].
+    pub(super) fn spans(
+        &self,
+        text: &[u8],
+        state: &State,
+        window: bool,
+    ) -> Result<Vec<Span>, ScrubError> {
+        self.compiled.spans(text, state, window, self.learnt.as_deref())
     }
 }
 
@@ -151,12 +198,6 @@ impl Compiled {
             .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
     }
 
-    /// Redacts whole lines, of which the first begins in `state`.
-    pub(super) fn lines(&self, text: &[u8], state: &State) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(text, state, false)?;
-        Ok(self.replace(text, spans, text.len()))
-    }
-
     /// What is to be replaced in a text, in order. If it is a window of one line, that has no end
     /// of lines in it.
     pub(super) fn spans(
@@ -164,11 +205,13 @@ impl Compiled {
         text: &[u8],
         state: &State,
         window: bool,
+        learnt: Option<&Learnt>,
     ) -> Result<Vec<Span>, ScrubError> {
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
             let mut scan = Scan {
                 compiled: self,
+                learnt,
                 running: &running,
                 text,
                 window,
@@ -251,6 +294,7 @@ pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
 /// One scan of one text.
 struct Scan<'c, 't> {
     compiled: &'c Compiled,
+    learnt: Option<&'c Learnt>,
     /// The rule that is running, for the report of a panic.
     running: &'c Cell<usize>,
     text: &'t [u8],
@@ -384,7 +428,13 @@ impl Scan<'_, '_> {
         if value.is_empty() || is_redacted(&self.text[value.clone()]) {
             return;
         }
-        let Rule { replace, aligned, .. } = &self.compiled.rules[rule];
+        let Rule { replace, aligned, worth, .. } = &self.compiled.rules[rule];
+        // At the end of a window, a value may be the beginning of one.
+        if let (Some(learnt), Some(worth)) = (self.learnt, worth)
+            && !(self.window && value.end == self.text.len())
+        {
+            learnt.offer(&self.text[value.clone()], worth);
+        }
         let mut own = None;
         if let Some(replace) = replace {
             let Some(mut replacement) = replace(&self.text[value.clone()]) else {
