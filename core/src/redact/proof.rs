@@ -49,7 +49,9 @@ impl Proof {
                 _ => {}
             }
             for shape in own {
-                shapes.push((regex(id, shape)?, id.clone()));
+                if !shapes.iter().any(|(known, _): &(Regex, _)| known.as_str() == shape) {
+                    shapes.push((regex(id, shape)?, id.clone()));
+                }
             }
         }
         let unusable = |reason: String| RuleError::Unusable { rule: "all".into(), reason };
@@ -75,13 +77,22 @@ impl Proof {
             }
         }
         if let Some(any) = &self.any
-            && let Some(found) = any.find(text)
+            && let Some(found) = any.find_iter(text).find(|found| is_varied(found.as_bytes()))
         {
-            let of = self.shapes.iter().find(|(shape, _)| shape.is_match(&text[found.range()]));
+            let of = self.shapes.iter().find(|(shape, _)| shape.is_match(found.as_bytes()));
             return left(of.map_or(&self.shapes[0].1, |(_, rule)| rule));
         }
         Ok(())
     }
+}
+
+/// Whether a text has as many different characters as any secret, and any marker, has.
+fn is_varied(text: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    for &byte in text {
+        seen[usize::from(byte)] = true;
+    }
+    seen.iter().filter(|&&seen| seen).count() >= 8
 }
 
 /// Whether this is part of what stands in for a secret.
@@ -121,6 +132,12 @@ mod tests {
         assert_eq!(left("an upload"), Some("upload".into()));
         assert_eq!(left("a\n-----BEGIN KEY-----\n"), Some("key".into()));
         assert_eq!(left("ghp_planted up load"), None);
+    }
+
+    #[test]
+    fn what_only_shows_how_a_secret_looks_may_be_left() {
+        assert!(proof().of(b"ghp_xxxxxxxxxxxxxxxxxxxx").is_ok());
+        assert!(proof().of(b"ghp_xxxxxxxxxxxxxxxxxxxx ghp_plantedplantedplanted").is_err());
     }
 
     #[test]

@@ -198,7 +198,8 @@ impl Rule {
     /// that can be told by their form alone. What is redacted is looked at a second time for it, by
     /// other means, and left out if it is there.
     ///
-    /// All that it matches, the rule must match, too. It should begin with some fixed characters.
+    /// All that it matches, the rule must match, too, but for what has fewer than eight different
+    /// characters and only shows how such a secret looks. It should begin with some fixed characters.
     #[must_use]
     pub fn leaves_no(mut self, shape: impl Into<String>) -> Self {
         self.shapes.push(shape.into());

@@ -57,16 +57,16 @@ struct Known {
 }
 
 impl Learnt {
-    /// Takes what a rule has found, also as what it stands for, as far as it is fit to be looked
-    /// for, and `worth` it.
+    /// Takes what a rule has found if it is `worth` it, also as what it stands for, as far as that is
+    /// fit to be looked for.
     pub(super) fn offer(&self, found: &[u8], worth: impl Fn(&[u8]) -> bool) {
-        if found.len() > 2 * LONGEST {
+        if found.len() > 2 * LONGEST || !worth(found) {
             return;
         }
         let meanings = [percent_decoded(found), unescaped(found), decoded(found)];
         let plain = std::iter::once(Zeroizing::new(found.to_vec()));
         for value in plain.chain(meanings.into_iter().flatten()) {
-            if is_fit(&value) && worth(&value) {
+            if is_fit(&value) {
                 self.insert(value);
             }
         }
