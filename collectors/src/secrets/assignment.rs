@@ -3,7 +3,7 @@
 
 use super::{
     key::{Strength, strength},
-    value::{LOOKED_AT, is_placeholder, is_random, is_secret},
+    value::{LOOKED_AT, is_password_like, is_placeholder, is_random, is_secret},
 };
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
@@ -58,7 +58,16 @@ const NOUNS: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
-    let rule = |&(id, anchors): &(&str, &[&str])| Rule::finder(id, anchors, find);
+    let rule = |&(id, anchors): &(&str, &[&str])| {
+        let rule = Rule::finder(id, anchors, find)?;
+        Ok(match id {
+            "password" => rule.learns(is_password_like),
+            "token" | "secret" => rule.learns(|value| is_random(value, 16)),
+            "key" => rule.learns(|value| is_random(value, 24)),
+            // There are too many of them in logs, and they say nothing for long.
+            _ => rule,
+        })
+    };
     NOUNS.iter().map(rule).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Secrets in URLs, headers, SQL, hashes, and private keys.
 
-use super::value::{is_placeholder, is_random};
+use super::value::{is_password_like, is_placeholder, is_random};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
 
@@ -105,13 +105,19 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
-    let mut rules = vec![Rule::finder("url-password", ["://"], userinfo)?];
+    let userinfo = Rule::finder("url-password", ["://"], userinfo)?;
+    let mut rules = vec![userinfo.learns(is_password_like)];
     for (id, anchors, pattern) in PATTERNS {
         let rule = Rule::pattern(*id, *anchors, pattern)?;
-        rules.push(match anchors[0] {
+        let rule = match anchors[0] {
             "basic " => rule.valid(is_basic),
             "bearer " => rule.valid(|value| is_random(value, 16)),
             _ => rule.valid(|value| !is_placeholder(value)),
+        };
+        rules.push(match *id {
+            "authorization" => rule.learns(|value| is_basic(value) || is_random(value, 16)),
+            "netrc" | "pgpass" | "sql-password" | "snmp-user" => rule.learns(is_password_like),
+            _ => rule,
         });
     }
     Ok(rules)

@@ -96,7 +96,7 @@ impl Piece {
         for part in self.0 {
             whole.append(match part {
                 Part::Lines(lines, state, held) => {
-                    let scrubbed = redaction.0.lines(&lines, &state, &held)?;
+                    let scrubbed = redaction.lines(&lines, &state, &held)?;
                     redaction.spare(lines);
                     scrubbed
                 }
@@ -113,7 +113,8 @@ impl Cutter {
     }
 
     pub(super) fn with_sizes(redaction: Redaction, sizes: Sizes) -> Self {
-        let anchors: BTreeSet<Vec<u8>> = redaction.0.block_anchors().map(<[u8]>::to_vec).collect();
+        let anchors: BTreeSet<Vec<u8>> =
+            redaction.compiled.block_anchors().map(<[u8]>::to_vec).collect();
         let finder = |anchor: Vec<u8>| memmem::Finder::new(&anchor).into_owned();
         Self {
             markers: anchors.into_iter().map(finder).collect(),
@@ -234,7 +235,7 @@ impl Cutter {
 
     /// The state behind `lines`. It depends only on the last line with a BEGIN and on what follows.
     fn after(&self, lines: &[u8]) -> State {
-        let blocks = self.redaction.0.blocks();
+        let blocks = self.redaction.compiled.blocks();
         let last = |finder: &memmem::Finder<'_>| {
             let (mut last, mut looked) = (None, 0);
             for at in finder.find_iter(lines) {
@@ -272,7 +273,7 @@ impl Cutter {
     /// The heads that hold behind `lines`.
     fn heads_after(&self, lines: &[u8]) -> Vec<Held> {
         let held = |rule| self.heads.iter().find(|held| held.rule == rule).cloned();
-        let rules = self.redaction.0.heads();
+        let rules = self.redaction.compiled.heads();
         rules.filter_map(|(rule, heads)| below::after(rule, heads, lines, held(rule))).collect()
     }
 
@@ -336,7 +337,7 @@ fn window_of(
         line.open = value.is_none();
         span.end = value.map_or(window.len(), |end| from + end);
     }
-    let mut spans = redaction.0.spans(window, &State::Closed, &[], true)?;
+    let mut spans = redaction.spans(window, &State::Closed, &[], true)?;
     // What begins in the overlap is seen better by the next window.
     spans.retain(|span| span.from < len);
     let touches = |span: &Span| span.end == window.len();
@@ -354,7 +355,7 @@ fn window_of(
             own: span.own.clone().filter(|_| span.start >= len),
         })
         .collect();
-    let scrubbed = redaction.0.replace(window, spans, len);
+    let scrubbed = redaction.compiled.replace(window, spans, len);
     let line = LongLine { spans: carried, open: line.open };
     Ok((scrubbed, line))
 }

@@ -16,8 +16,10 @@ mod block;
 mod colour;
 mod cut;
 mod facts;
+pub(crate) mod learnt;
 mod line;
 mod literal;
+mod proof;
 pub mod pseudonym;
 mod rule;
 mod scan;
@@ -37,6 +39,7 @@ pub use self::{
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,
+    proof::Left,
     rule::{Found, Rule},
     scan::Redaction,
 };

@@ -14,6 +14,8 @@ pub struct Rule {
     pub(super) kind: Kind,
     pub(super) replace: Option<Box<Replace>>,
     pub(super) aligned: bool,
+    pub(super) worth: Option<Box<Valid>>,
+    pub(super) shapes: Vec<String>,
 }
 
 pub(super) enum Kind {
@@ -45,7 +47,7 @@ type Sweep = dyn Fn(&[u8], &mut dyn FnMut(Range<usize>)) + Send + Sync;
 
 type Replace = dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync;
 
-type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
+pub(super) type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 pub(super) struct Pattern {
     pub(super) regex: Regex,
@@ -194,6 +196,31 @@ impl Rule {
         self
     }
 
+    /// Has what this rule finds learnt: where nothing but a secret can stand, it is one wherever
+    /// else it stands, and is removed there, too, in all its forms, whether it was gathered before or
+    /// after. `worth` decides by the value; what is short, a word, a number or stands for something
+    /// else is not learnt in any case.
+    ///
+    /// A value that is no secret is removed everywhere by this: only rules that are never wrong
+    /// should learn.
+    #[must_use]
+    pub fn learns(mut self, worth: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        self.worth = Some(Box::new(worth));
+        self
+    }
+
+    /// Says what must not be anywhere in a text after this rule has run: an expression for secrets
+    /// that can be told by their form alone. What is redacted is looked at a second time for it, by
+    /// other means, and left out if it is there.
+    ///
+    /// All that it matches, the rule must match, too, but for what has fewer than eight different
+    /// characters and only shows how such a secret looks. It should begin with some fixed characters.
+    #[must_use]
+    pub fn leaves_no(mut self, shape: impl Into<String>) -> Self {
+        self.shapes.push(shape.into());
+        self
+    }
+
     /// A rule whose values are found by a function, which gets a whole line that holds an anchor and
     /// gives the values in it, in order.
     ///
@@ -271,7 +298,7 @@ impl Rule {
     }
 
     fn new(id: String, anchors: Vec<Vec<u8>>, kind: Kind) -> Self {
-        Self { id, anchors, kind, replace: None, aligned: false }
+        Self { id, anchors, kind, replace: None, aligned: false, worth: None, shapes: Vec::new() }
     }
 
     fn checked(self) -> Result<Self, RuleError> {
@@ -302,7 +329,7 @@ fn unusable(rule: &str, reason: &str) -> RuleError {
     RuleError::Unusable { rule: rule.to_owned(), reason: reason.to_owned() }
 }
 
-fn regex(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
+pub(super) fn regex(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
     RegexBuilder::new(pattern).unicode(false).size_limit(PATTERN_SIZE).build().map_err(|error| {
         RuleError::Pattern {
             rule: rule.to_owned(),

@@ -6,7 +6,9 @@ use super::{
     below::{Heads, Held},
     block::{Block, State, Walk},
     colour::Plain,
+    learnt::{Learnt, Needles, Sieve},
     line::{around, past},
+    proof::{Left, Proof},
     rule::{Kind, Pattern, Rule},
     spare::Spares,
 };
@@ -24,9 +26,14 @@ const WITHHELD: &str = "[withheld]";
 /// How every replacement begins.
 const TOKEN: &[u8] = b"[redacted:";
 
-/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once.
+/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once. What its
+/// rules learn is shared by its clones.
 #[derive(Clone)]
-pub struct Redaction(pub(super) Arc<Compiled>);
+pub struct Redaction {
+    pub(super) compiled: Arc<Compiled>,
+    /// None if no rule learns.
+    learnt: Option<Arc<Learnt>>,
+}
 
 /// What a [`Redaction`] shares.
 pub(super) struct Compiled {
@@ -36,6 +43,7 @@ pub(super) struct Compiled {
     targets: Vec<Vec<usize>>,
     /// The rules without an anchor.
     everywhere: Vec<usize>,
+    proof: Proof,
     pub(super) spares: Spares,
 }
 
@@ -80,13 +88,34 @@ impl Redaction {
         }
         let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         let anchors = if anchors.is_empty() { None } else { Some(Anchors::compile(&anchors)?) };
-        Ok(Self(Arc::new(Compiled {
-            rules,
-            anchors,
-            targets,
-            everywhere,
-            spares: Spares::default(),
-        })))
+        let learnt = rules.iter().any(|rule| rule.worth.is_some()).then(Arc::default);
+        let proof = Proof::compile(&rules)?;
+        let spares = Spares::default();
+        let compiled = Compiled { rules, anchors, targets, everywhere, proof, spares };
+        Ok(Self { compiled: Arc::new(compiled), learnt })
+    }
+
+    /// The same rules for another run, which has learnt nothing yet.
+    #[must_use]
+    pub fn for_run(&self) -> Self {
+        let learnt = self.learnt.as_ref().map(|_| Arc::default());
+        Self { compiled: Arc::clone(&self.compiled), learnt }
+    }
+
+    /// What was learnt so far; none if that is nothing.
+    pub(crate) fn needles(&self) -> Option<Needles> {
+        let values = self.learnt.as_ref()?.values();
+        (!values.is_empty()).then(|| Needles::new(&values))
+    }
+
+    /// The sieve of what was redacted, if anything may be learnt that could be in it.
+    pub(crate) fn sieve(&self, redacted: &[u8]) -> Option<Sieve> {
+        self.learnt.as_ref().map(|_| Sieve::of(redacted))
+    }
+
+    /// Looks at what was redacted a second time, by other means.
+    pub(crate) fn prove(&self, redacted: &[u8]) -> Result<(), Left> {
+        self.compiled.proof.of(redacted)
     }
 
     /// Starts on a stream.
@@ -101,18 +130,18 @@ impl Redaction {
 
     /// An empty buffer with room for so many bytes: one that was used before, if there is one.
     pub(crate) fn buffer(&self, len: usize) -> Vec<u8> {
-        self.0.spares.take(len)
+        self.compiled.spares.take(len)
     }
 
     /// Takes back a large buffer that is no longer needed.
     pub(crate) fn spare(&self, buffer: Vec<u8>) {
-        self.0.spares.give(buffer);
+        self.compiled.spares.give(buffer);
     }
 
     /// Where in a text there is something to replace, for rules that decode what they find; all of
     /// the text if a rule fails.
     pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let spans = self.0.spans(text, &State::Closed, &[], false);
+        let spans = self.compiled.spans(text, &State::Closed, &[], false, None);
         let whole = || std::iter::once(0..text.len()).collect();
         spans.map_or_else(
             |_| whole(),
@@ -137,6 +166,30 @@ impl Redaction {
             scrubbed.append(self.scrub(piece)?);
         }
         Ok(scrubbed)
+    }
+}
+
+impl Redaction {
+    /// Redacts whole lines, of which the first begins in `state`.
+    pub(super) fn lines(
+        &self,
+        text: &[u8],
+        state: &State,
+        held: &[Held],
+    ) -> Result<Scrubbed, ScrubError> {
+        let spans = self.spans(text, state, held, false)?;
+        Ok(self.compiled.replace(text, spans, text.len()))
+    }
+
+    /// What is to be replaced in a text, as [`Compiled::spans`].
+    pub(super) fn spans(
+        &self,
+        text: &[u8],
+        state: &State,
+        held: &[Held],
+        window: bool,
+    ) -> Result<Vec<Span>, ScrubError> {
+        self.compiled.spans(text, state, held, window, self.learnt.as_deref())
     }
 }
 
@@ -172,17 +225,6 @@ impl Compiled {
             .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
     }
 
-    /// Redacts whole lines, of which the first begins in `state`.
-    pub(super) fn lines(
-        &self,
-        text: &[u8],
-        state: &State,
-        held: &[Held],
-    ) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(text, state, held, false)?;
-        Ok(self.replace(text, spans, text.len()))
-    }
-
     /// What is to be replaced in a text, in order. If it is a window of one line, that has no end
     /// of lines in it.
     pub(super) fn spans(
@@ -191,6 +233,7 @@ impl Compiled {
         state: &State,
         held: &[Held],
         window: bool,
+        learnt: Option<&Learnt>,
     ) -> Result<Vec<Span>, ScrubError> {
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
@@ -199,6 +242,7 @@ impl Compiled {
             let plain = if window { None } else { Plain::of(text) };
             let mut scan = Scan::new(self, &running, plain.as_ref().map_or(text, |p| &p.text));
             scan.window = window;
+            scan.learnt = learnt;
             scan.anchors();
             if scan.failed {
                 return None;
@@ -291,6 +335,7 @@ pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
 /// One scan of one text.
 struct Scan<'c, 't> {
     compiled: &'c Compiled,
+    learnt: Option<&'c Learnt>,
     /// The rule that is running, for the report of a panic.
     running: &'c Cell<usize>,
     text: &'t [u8],
@@ -312,6 +357,7 @@ impl<'c, 't> Scan<'c, 't> {
     fn new(compiled: &'c Compiled, running: &'c Cell<usize>, text: &'t [u8]) -> Self {
         Self {
             compiled,
+            learnt: None,
             running,
             text,
             window: false,
@@ -458,7 +504,13 @@ impl<'c, 't> Scan<'c, 't> {
         if value.is_empty() || is_redacted(&self.text[value.clone()]) {
             return;
         }
-        let Rule { replace, aligned, .. } = &self.compiled.rules[rule];
+        let Rule { replace, aligned, worth, .. } = &self.compiled.rules[rule];
+        // At the end of a window, a value may be the beginning of one.
+        if let (Some(learnt), Some(worth)) = (self.learnt, worth)
+            && !(self.window && value.end == self.text.len())
+        {
+            learnt.offer(&self.text[value.clone()], worth);
+        }
         let mut own = None;
         if let Some(replace) = replace {
             let Some(mut replacement) = replace(&self.text[value.clone()]) else {
