@@ -46,6 +46,11 @@ impl Sieve {
         })
     }
 
+    /// How many bytes it takes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The sieve as bytes, …
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
