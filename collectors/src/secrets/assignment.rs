@@ -91,6 +91,9 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let key = key_around(line, &at)?;
     let name = trimmed(line, &key);
     let place = Place::of(line, &key, &name);
+    if is_of_parts(&line[name.clone()]) {
+        return None;
+    }
     let strength = match strength(&line[name.clone()]) {
         Some(Strength::Weak) if place.query => Strength::Strong,
         None if place.query && SESSIONS.contains(&&*line[name.clone()].to_ascii_lowercase()) => {
@@ -124,6 +127,12 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
     Some(Found { value: raw.at, quote: place.json && !raw.quoted && number })
+}
+
+/// Whether the value has parts of which only some are secrets; others find these.
+fn is_of_parts(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [b"cookie", b"set-cookie", b"x-amz-credential", b"x-goog-credential"];
+    NAMES.contains(&&*name.to_ascii_lowercase())
 }
 
 /// Parsers complain of an unexpected token, and show it in quotes.

@@ -60,6 +60,9 @@ impl Form {
     fn wrong(&self, redaction: &Redaction) -> Vec<String> {
         let scrubbed = redaction.whole(self.parts.concat()).expect("no rule fails").bytes;
         let after = String::from_utf8_lossy(&scrubbed);
+        if std::env::var("SHOW").is_ok_and(|show| self.title.contains(&show)) {
+            eprintln!("#### {}\n{after}", self.title);
+        }
         let stays = self.stays();
         let mut wrong = Vec::new();
         for value in self.marked() {

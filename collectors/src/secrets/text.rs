@@ -42,35 +42,11 @@ fn is_encoded_key(value: &[u8]) -> bool {
 const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "authorization",
-        &["authorization"],
-        r#"(?i)authorization\\*["']?\]?\s*(?:[:=,]|=>)?\s*\\*["']?\s*(?:Digest|AWS4-HMAC-SHA256|OAuth|Hawk|Signature)\s+(?<secret>[^\r\n\x00]{8,}?)(?:'|\\?"\s*(?:[},\]]|https?:|$)|\r|$)"#,
-    ),
-    (
-        "authorization",
-        &["authorization", "x-auth", "www-auth"],
-        r#"(?i)(?:authorization|x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
+        &["x-auth"],
+        r#"(?i)(?:x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
     ),
     ("authorization", &["bearer "], r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"),
     ("authorization", &["basic "], r"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"),
-    (
-        "cookie",
-        &["cookie:", "cookie\":", "cookie\\\":", "cookie ="],
-        r#"(?i)\b(?:set-)?cookie2?\\*["']?\s*[:=]\s*\\*["']?\[?\\*["']?[^\s=;"'\\]{1,128}=(?<secret>[^\r\n\x00"']+?)(?:;\s*(?:path|domain|expires|max-age|secure|httponly|samesite|version)\b|["'\\\r\x00]|$)"#,
-    ),
-    (
-        "sql-password",
-        &[
-            "identified by",
-            "identified with",
-            "password '",
-            "password('",
-            "password ('",
-            "password \"",
-            "password for",
-        ],
-        r"(?i)(?:identified\s+(?:by|with\s+\S+\s+(?:by|as))(?:\s+password)?|\bpassword(?:\s+for\s+\S+\s*=\s*(?:password)?)?)\s*\(?\s*'(?<secret>[^'\x00]+)",
-    ),
-    ("sql-password", &["identified by"], r#"(?i)identified\s+by\s+"?(?<secret>[^\s'";]+)"#),
     (
         "password-hash",
         &[

@@ -8,6 +8,7 @@
 
 use super::{
     Redaction, ScrubError, Scrubbed,
+    below::{self, Held},
     block::{LOOK_BACK, State, Walk, may_be_body},
     line::{around, past},
     scan::{Put, Span, merged},
@@ -43,8 +44,8 @@ pub struct Piece(Vec<Part>);
 
 #[derive(Debug)]
 enum Part {
-    /// Whole lines, of which the first begins in this state.
-    Lines(Vec<u8>, State),
+    /// Whole lines, of which the first begins in this state and below these heads.
+    Lines(Vec<u8>, State, Vec<Held>),
     /// What had to be redacted in the order of the stream.
     Done(Scrubbed),
 }
@@ -61,6 +62,8 @@ pub struct Cutter {
     enough: usize,
     /// The state at the start of what is held.
     state: State,
+    /// The heads that what is held begins below.
+    heads: Vec<Held>,
     long: Option<LongLine>,
 }
 
@@ -77,7 +80,7 @@ impl Piece {
     /// How many bytes it has, before redaction where that is still to come.
     pub fn len(&self) -> usize {
         let len = |part: &Part| match part {
-            Part::Lines(lines, _) => lines.len(),
+            Part::Lines(lines, ..) => lines.len(),
             Part::Done(done) => done.bytes.len(),
         };
         self.0.iter().map(len).sum()
@@ -92,8 +95,8 @@ impl Piece {
         let mut whole = Scrubbed::default();
         for part in self.0 {
             whole.append(match part {
-                Part::Lines(lines, state) => {
-                    let scrubbed = redaction.lines(&lines, &state)?;
+                Part::Lines(lines, state, held) => {
+                    let scrubbed = redaction.lines(&lines, &state, &held)?;
                     redaction.spare(lines);
                     scrubbed
                 }
@@ -120,6 +123,7 @@ impl Cutter {
             enough: sizes.smallest_piece,
             sizes,
             state: State::Closed,
+            heads: Vec::new(),
             long: None,
         }
     }
@@ -195,7 +199,9 @@ impl Cutter {
             let lines = self.take(cut);
             let after = self.after(&lines);
             let before = std::mem::replace(&mut self.state, after);
-            parts.push(Part::Lines(lines, before));
+            let heads = self.heads_after(&lines);
+            let heads = std::mem::replace(&mut self.heads, heads);
+            parts.push(Part::Lines(lines, before, heads));
         }
         if long {
             self.long = Some(self.begin_long());
@@ -264,9 +270,17 @@ impl Cutter {
         walk.state
     }
 
+    /// The heads that hold behind `lines`.
+    fn heads_after(&self, lines: &[u8]) -> Vec<Held> {
+        let held = |rule| self.heads.iter().find(|held| held.rule == rule).cloned();
+        let rules = self.redaction.compiled.heads();
+        rules.filter_map(|(rule, heads)| below::after(rule, heads, lines, held(rule))).collect()
+    }
+
     /// A long line within a block is taken for a part of it, up to the end of its first word.
     fn begin_long(&mut self) -> LongLine {
         let within = std::mem::take(&mut self.state) != State::Closed;
+        self.heads.clear();
         let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing, own: None };
         LongLine { spans: if within { vec![whole] } else { Vec::new() }, open: within }
     }
@@ -323,7 +337,7 @@ fn window_of(
         line.open = value.is_none();
         span.end = value.map_or(window.len(), |end| from + end);
     }
-    let mut spans = redaction.spans(window, &State::Closed, true)?;
+    let mut spans = redaction.spans(window, &State::Closed, &[], true)?;
     // What begins in the overlap is seen better by the next window.
     spans.retain(|span| span.from < len);
     let touches = |span: &Span| span.end == window.len();

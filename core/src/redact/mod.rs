@@ -10,8 +10,10 @@
 //! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
 
 mod anchors;
+mod below;
 mod binary;
 mod block;
+mod colour;
 mod cut;
 mod facts;
 pub(crate) mod learnt;
@@ -33,6 +35,7 @@ use std::{
 use thiserror::Error;
 
 pub use self::{
+    below::{Below, Heads, NEAR},
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,

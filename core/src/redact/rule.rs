@@ -1,6 +1,6 @@
 //! Rules: what is looked for, and what of it is replaced.
 
-use super::{RuleError, block::Block, literal};
+use super::{RuleError, below::Heads, block::Block, literal};
 use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 use std::ops::Range;
 
@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Pattern(Pattern),
     /// A function, run at every anchor.
     Finder(Box<Find>),
+    /// A function, run at every anchor, that may find several values.
+    Several(Box<Several>),
     /// A function, run once over a line that holds an anchor.
     Lines(Box<Lines>),
     /// A function, run over everything.
@@ -31,9 +33,13 @@ pub(super) enum Kind {
     Literal,
     /// A block of lines between two markers.
     Block(Block),
+    /// Lines below one that says what they are.
+    Below(Heads),
 }
 
 type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
+
+type Several = dyn Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync;
 
 type Lines = dyn Fn(&[u8]) -> Vec<Found> + Send + Sync;
 
@@ -145,6 +151,15 @@ impl Rule {
         find: impl Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
         Self::anchored(id.into(), anchors, Kind::Finder(Box::new(find)))
+    }
+
+    /// A rule like [`Rule::finder`] whose function may find several values at one anchor.
+    pub fn several<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        find: impl Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Several(Box::new(find)))
     }
 
     /// A rule whose values are found by a function that goes through all of a text, for what has no
@@ -263,6 +278,18 @@ impl Rule {
         }
         let kind = Kind::Block(Block::new(regex(&id, begin)?, regex(&id, end)?));
         Self::new(id, anchors, kind).checked()
+    }
+
+    /// A rule for values in lines below one that says so: columns of tables, values on the line below
+    /// their label. `heads` must find nothing in a line that holds no anchor.
+    ///
+    /// Lines too long to be held, and what such a line says, are not looked at.
+    pub fn below<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        heads: Heads,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Below(heads))
     }
 
     /// The id: what the replacement and the manifest call the rule.

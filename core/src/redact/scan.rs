@@ -3,7 +3,9 @@
 use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
+    below::{Heads, Held},
     block::{Block, State, Walk},
+    colour::Plain,
     learnt::{Learnt, Needles, Sieve},
     line::{around, past},
     proof::{Left, Proof},
@@ -141,6 +143,17 @@ impl Redaction {
         self.compiled.spares.give(buffer);
     }
 
+    /// Where in a text there is something to replace, for rules that decode what they find; all of
+    /// the text if a rule fails.
+    pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let spans = self.compiled.spans(text, &State::Closed, &[], false, None);
+        let whole = || std::iter::once(0..text.len()).collect();
+        spans.map_or_else(
+            |_| whole(),
+            |spans| spans.iter().map(|span| span.start..span.end).collect(),
+        )
+    }
+
     /// Redacts a short text made here: a path, a note, an error message.
     ///
     /// Text in which a rule fails is replaced as a whole.
@@ -163,8 +176,13 @@ impl Redaction {
 
 impl Redaction {
     /// Redacts whole lines, of which the first begins in `state`.
-    pub(super) fn lines(&self, text: &[u8], state: &State) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(text, state, false)?;
+    pub(super) fn lines(
+        &self,
+        text: &[u8],
+        state: &State,
+        held: &[Held],
+    ) -> Result<Scrubbed, ScrubError> {
+        let spans = self.spans(text, state, held, false)?;
         Ok(self.compiled.replace(text, spans, text.len()))
     }
 
@@ -173,9 +191,10 @@ impl Redaction {
         &self,
         text: &[u8],
         state: &State,
+        held: &[Held],
         window: bool,
     ) -> Result<Vec<Span>, ScrubError> {
-        self.compiled.spans(text, state, window, self.learnt.as_deref())
+        self.compiled.spans(text, state, held, window, self.learnt.as_deref())
     }
 }
 
@@ -196,6 +215,14 @@ impl Compiled {
             .collect()
     }
 
+    /// The rules that look for what is below a head.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (usize, &Heads)> {
+        self.rules.iter().enumerate().filter_map(|(index, rule)| match &rule.kind {
+            Kind::Below(heads) => Some((index, heads)),
+            _ => None,
+        })
+    }
+
     /// The anchors of the rules that look for blocks.
     pub(super) fn block_anchors(&self) -> impl Iterator<Item = &[u8]> {
         self.blocks()
@@ -209,33 +236,47 @@ impl Compiled {
         &self,
         text: &[u8],
         state: &State,
+        held: &[Held],
         window: bool,
         learnt: Option<&Learnt>,
     ) -> Result<Vec<Span>, ScrubError> {
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
-            let mut scan = Scan {
-                compiled: self,
-                learnt,
-                running: &running,
-                text,
-                window,
-                line: 0..0,
-                done: vec![0; self.rules.len()],
-                spans: Vec::new(),
-                marked: Vec::new(),
-                failed: false,
-            };
+            // Whatever is coloured is looked at without its colours; only blocks, whose state goes
+            // from piece to piece, are looked for in what is there.
+            let plain = if window { None } else { Plain::of(text) };
+            let mut scan = Scan::new(self, &running, plain.as_ref().map_or(text, |p| &p.text));
+            scan.window = window;
+            scan.learnt = learnt;
             scan.anchors();
             if scan.failed {
                 return None;
             }
             scan.everywhere();
+            scan.below(held);
+            if let Some(plain) = &plain {
+                let spans = scan.spans.into_iter().map(|span| plain.moved(span)).collect();
+                scan = Scan::new(self, &running, text);
+                scan.spans = spans;
+                scan.marked = self.marked(text);
+            }
             scan.blocks(state);
             Some(merged(scan.spans))
         });
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
         catch_unwind(scan).ok().flatten().ok_or_else(failed)
+    }
+
+    /// The lines that hold an anchor of a block.
+    fn marked(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut starts: Vec<usize> = self
+            .block_anchors()
+            .flat_map(|anchor| memchr::memmem::find_iter(text, anchor).collect::<Vec<_>>())
+            .map(|at| around(text, at).start)
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts.into_iter().map(|start| around(text, start)).collect()
     }
 
     /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
@@ -311,11 +352,29 @@ struct Scan<'c, 't> {
     spans: Vec<Span>,
     /// Lines that may hold the marker of a block.
     marked: Vec<Range<usize>>,
+    /// Lines that may say what is below them, by the rule that knows.
+    heads: Vec<(usize, Range<usize>)>,
     /// Whether the rule that is running cannot look at what it has to.
     failed: bool,
 }
 
-impl Scan<'_, '_> {
+impl<'c, 't> Scan<'c, 't> {
+    fn new(compiled: &'c Compiled, running: &'c Cell<usize>, text: &'t [u8]) -> Self {
+        Self {
+            compiled,
+            learnt: None,
+            running,
+            text,
+            window: false,
+            line: 0..0,
+            done: vec![0; compiled.rules.len()],
+            spans: Vec::new(),
+            marked: Vec::new(),
+            heads: Vec::new(),
+            failed: false,
+        }
+    }
+
     fn anchors(&mut self) {
         let compiled = self.compiled;
         let Some(anchors) = &compiled.anchors else {
@@ -354,6 +413,16 @@ impl Scan<'_, '_> {
                 let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
                 self.put(at.start, value, put, rule);
             }
+            Kind::Several(find) => {
+                let line = self.line(at.start);
+                let within = at.start - line.start..at.end - line.start;
+                for found in find(&self.text[line.clone()], within) {
+                    let value = line.start + found.value.start..line.start + found.value.end;
+                    self.done[rule] = self.done[rule].max(value.end);
+                    let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                    self.put(at.start, value, put, rule);
+                }
+            }
             Kind::Lines(find) => {
                 self.failed |= self.window;
                 let line = self.line(at.start);
@@ -372,6 +441,13 @@ impl Scan<'_, '_> {
             }
             // It has no anchors.
             Kind::Sweep(_) => {}
+            Kind::Below(_) => {
+                let line = self.line(at.start);
+                self.done[rule] = past(self.text, line.end);
+                if !self.window {
+                    self.heads.push((rule, line));
+                }
+            }
             Kind::Block(_) => {
                 let line = self.line(at.start);
                 if self.marked.last() != Some(&line) {
@@ -454,6 +530,46 @@ impl Scan<'_, '_> {
         self.spans.push(Span { from, start: value.start, end: value.end, put, own });
     }
 
+    fn below(&mut self, held: &[Held]) {
+        if self.heads.is_empty() && held.is_empty() {
+            return;
+        }
+        let candidates = std::mem::take(&mut self.heads);
+        let compiled = self.compiled;
+        for (rule, heads) in compiled.heads() {
+            self.running.set(rule);
+            let mut held = held.iter().find(|held| held.rule == rule).cloned();
+            let mut next = 0;
+            for (_, line) in candidates.iter().filter(|(of, _)| *of == rule) {
+                self.rows(&mut held, rule, next, line.start);
+                match (heads.head)(trimmed(&self.text[line.clone()])) {
+                    Some(below) => held = Some(Held::new(rule, below)),
+                    None => self.rows(&mut held, rule, line.start, line.end),
+                }
+                next = past(self.text, line.end);
+            }
+            self.rows(&mut held, rule, next, self.text.len());
+        }
+    }
+
+    /// Takes the lines from `next` to `end`, as long as what a head said is not over.
+    fn rows(&mut self, held: &mut Option<Held>, rule: usize, mut next: usize, end: usize) {
+        while next < end
+            && let Some(head) = held
+        {
+            let line = around(self.text, next);
+            next = past(self.text, line.end);
+            let Some(values) = head.next(trimmed(&self.text[line.clone()])) else {
+                *held = None;
+                return;
+            };
+            for value in values {
+                let value = line.start + value.start..line.start + value.end;
+                self.put(value.start, value, Put::Token(rule), rule);
+            }
+        }
+    }
+
     fn blocks(&mut self, state: &State) {
         if self.marked.is_empty() && *state == State::Closed {
             return;
@@ -473,6 +589,11 @@ impl Scan<'_, '_> {
         unmarked(&mut walk, next, self.text.len(), self.window);
         self.spans.append(&mut walk.spans);
     }
+}
+
+/// A line without the end that Windows puts.
+fn trimmed(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Takes the lines from `next` to `end`, which hold no marker, as long as a block is open.
