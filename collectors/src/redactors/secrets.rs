@@ -41,7 +41,12 @@ impl Redactor for Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use collect_core::redact::Redaction;
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use collect_core::{
+        CollectError, Collector, Output,
+        redact::Redaction,
+        testkit::{FakeHost, Trial},
+    };
 
     fn redaction() -> Redaction {
         Redaction::compile(Secrets::default().rules("secrets", &RuleContext::default()).unwrap())
@@ -168,5 +173,29 @@ mod tests {
         let text = "got ghp_0123456789abcdefghijABCDEFGHIJ012345";
         assert_eq!(redaction.text(text), text);
         assert!(without("no-such-rule").is_err());
+    }
+
+    #[test]
+    fn what_stands_where_only_a_secret_does_is_removed_where_it_stands_alone() {
+        struct Log;
+        impl Collector for Log {
+            fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+                out.file("/var/log/shop.log")?;
+                out.file("/etc/shop.env")
+            }
+        }
+        let basic = STANDARD.encode("shop:m4deUpv4lue22");
+        let config = format!(
+            "DB_PASSWORD=hunter2-Hunter2\nDATABASE_URL=postgres://shop:s3cr3tM4deUp@db.example.com/shop\n\
+             AUTHORIZATION: Basic {basic}\nAPI_TOKEN=9f86d081884c7d65\nMODE=production\n"
+        );
+        let alone = ["hunter2-Hunter2", "s3cr3tM4deUp", "m4deUpv4lue22", "9f86d081884c7d65"];
+        let kept = ["production", "0a1b2c3d4e5f6071", "shop", "db.example.com"];
+        let log = [&alone[..], &kept].concat().join(" and\n");
+        let host = FakeHost::new().file("/var/log/shop.log", &log).file("/etc/shop.env", &config);
+        let rules = Secrets::default().rules("secrets", &RuleContext::default()).unwrap();
+        let collected = Trial::of(Log).rules(rules).on(host);
+        let expected = [&["[redacted:learnt]"; 4][..], &kept].concat().join(" and\n");
+        assert_eq!(collected.text("/var/log/shop.log"), expected);
     }
 }

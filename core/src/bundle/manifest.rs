@@ -175,7 +175,7 @@ pub enum NoteKind {
     /// It could not be gathered.
     Failed,
     /// It was left out because redaction failed in it, or found something in binary data, which it
-    /// cannot replace without corrupting it.
+    /// cannot replace without corrupting it, or because a second look found something left in it.
     Withheld,
     /// It was left out by policy, such as binary data.
     Dropped,

@@ -102,6 +102,11 @@ impl Redaction {
         Self { compiled: Arc::clone(&self.compiled), learnt }
     }
 
+    /// Whether any rule learns.
+    pub(crate) fn learns(&self) -> bool {
+        self.learnt.is_some()
+    }
+
     /// What was learnt so far; none if that is nothing.
     pub(crate) fn needles(&self) -> Option<Needles> {
         let values = self.learnt.as_ref()?.values();

@@ -25,7 +25,7 @@ impl Copy<'_> {
         let outer = self.path.clone();
         for member in archive.entries()? {
             let mut member = member?;
-            let path = self.tools.redaction.text(&member.path()?.to_string_lossy());
+            let path = self.name(&member.path()?.to_string_lossy());
             let is_folder = member.header().entry_type().is_dir();
             let path = if is_folder { path } else { names.free(&path) };
             self.path = format!("{outer}!{path}");
@@ -58,7 +58,7 @@ impl Copy<'_> {
         if kind.is_symlink() || kind.is_hard_link() {
             header.set_entry_type(kind);
             let to = member.link_name()?.unwrap_or_default();
-            let to = self.tools.redaction.text(&to.to_string_lossy());
+            let to = self.name(&to.to_string_lossy());
             return Ok(builder.append_link(&mut header, Path::new(path), Path::new(&to))?);
         }
         if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()) {

@@ -1,10 +1,16 @@
 //! Copies one file through redaction, and what is compressed in it through compression again.
 
-use super::{LeftOut, carrier::closed, preview::Preview, widen::Widen};
+use super::{
+    LeftOut,
+    carrier::closed,
+    learning::{Mender, Room, Traces},
+    preview::Preview,
+    widen::Widen,
+};
 use crate::{
     gather::add,
     inside::{Codec, DEEPEST, Form, HEAD, Wide},
-    redact::{Counts, Piece, Redaction, ScrubError, Scrubbed},
+    redact::{Counts, Left, Piece, Redaction, ScrubError, Scrubbed, learnt::Needles},
 };
 use bzip2::{read::MultiBzDecoder, write::BzEncoder};
 use flate2::{read::MultiGzDecoder, write::GzEncoder};
@@ -37,6 +43,9 @@ pub(super) struct Tools<'t> {
     pub(super) redaction: &'t Redaction,
     pub(super) pool: &'t rayon::ThreadPool,
     pub(super) stop: &'t AtomicBool,
+    /// What was learnt, once all is.
+    pub(super) needles: Option<&'t Needles>,
+    pub(super) room: Room,
 }
 
 /// Why a copy did not come to its end.
@@ -60,6 +69,12 @@ impl From<ScrubError> for Halt {
     }
 }
 
+impl From<Left> for Halt {
+    fn from(left: Left) -> Self {
+        Self::LeftOut(left.to_string())
+    }
+}
+
 /// The copy of one file.
 pub(super) struct Copy<'c> {
     pub(super) tools: &'c Tools<'c>,
@@ -70,6 +85,8 @@ pub(super) struct Copy<'c> {
     pub(super) left_out: Vec<LeftOut>,
     pub(super) preview: Option<Preview>,
     pub(super) depth: usize,
+    /// What may be in what came out.
+    pub(super) traces: Traces,
 }
 
 impl<'c> Copy<'c> {
@@ -82,7 +99,16 @@ impl<'c> Copy<'c> {
             left_out: Vec::new(),
             preview,
             depth: 0,
+            traces: Traces::default(),
         }
+    }
+
+    /// A name in an archive, redacted.
+    pub(super) fn name(&mut self, name: &str) -> String {
+        let Tools { redaction, needles, room, .. } = self.tools;
+        let name = redaction.text(name);
+        self.traces.add(name.as_bytes(), redaction, room);
+        needles.map_or_else(|| name.clone(), |needles| needles.text(&name))
     }
 
     /// Copies all of a stream.
@@ -166,6 +192,7 @@ impl<'c> Copy<'c> {
             preview.begin();
         }
         let mut cutter = self.tools.redaction.cutter();
+        let mut mender = self.tools.needles.map(Mender::new);
         loop {
             let (mut pieces, mut held) = (Vec::new(), 0);
             let mut ended = false;
@@ -186,33 +213,63 @@ impl<'c> Copy<'c> {
             }
             if ended {
                 pieces.extend(cutter.finish()?);
-                self.scrub(pieces, output)?;
+                self.scrub(pieces, &mut mender, output)?;
+                if let Some(mender) = mender {
+                    self.put(mender.finish(), output)?;
+                }
                 if let Some(preview) = &mut self.preview {
                     preview.end();
                 }
                 return Ok(());
             }
-            self.scrub(pieces, output)?;
+            self.scrub(pieces, &mut mender, output)?;
         }
     }
 
-    fn scrub(&mut self, pieces: Vec<Piece>, output: &mut dyn Write) -> Result<(), Halt> {
+    fn scrub(
+        &mut self,
+        pieces: Vec<Piece>,
+        mender: &mut Option<Mender<'_>>,
+        output: &mut dyn Write,
+    ) -> Result<(), Halt> {
         let Tools { redaction, pool, .. } = self.tools;
-        let scrub = |piece| redaction.scrub(piece);
-        let scrubbed: Result<Vec<Scrubbed>, ScrubError> = if pieces.len() < 2 {
+        let scrub = |piece| -> Result<Scrubbed, Halt> {
+            let scrubbed = redaction.scrub(piece)?;
+            redaction.prove(&scrubbed.bytes)?;
+            Ok(scrubbed)
+        };
+        let scrubbed: Result<Vec<Scrubbed>, Halt> = if pieces.len() < 2 {
             pieces.into_iter().map(scrub).collect()
         } else {
             pool.install(|| pieces.into_par_iter().map(scrub).collect())
         };
         for Scrubbed { bytes, counts } in scrubbed? {
-            output.write_all(&bytes)?;
             add(&mut self.counts, &counts);
-            if let Some(preview) = &mut self.preview {
-                preview.redacted(&bytes);
-            }
+            let clear = match mender {
+                Some(mender) => mender.push(&bytes),
+                None => Scrubbed { bytes, ..Scrubbed::default() },
+            };
+            self.put(clear, output)?;
         }
         if let Some(preview) = &mut self.preview {
             preview.compare();
+        }
+        Ok(())
+    }
+
+    /// Writes what is clear of everything known.
+    fn put(&mut self, mended: Scrubbed, output: &mut dyn Write) -> Result<(), Halt> {
+        let Tools { redaction, needles, room, .. } = self.tools;
+        let Scrubbed { bytes, counts } = mended;
+        if let Some(needles) = needles {
+            needles.prove(&bytes)?;
+        } else if self.preview.is_none() {
+            self.traces.add(&bytes, redaction, room);
+        }
+        output.write_all(&bytes)?;
+        add(&mut self.counts, &counts);
+        if let Some(preview) = &mut self.preview {
+            preview.redacted(&bytes);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 mod archive;
 mod carrier;
 mod copy;
+mod learning;
 mod order;
 mod plan;
 mod preview;
@@ -19,9 +20,10 @@ pub use preview::{Change, Segment};
 
 use crate::{
     private::temporary,
-    redact::{Counts, Redaction},
+    redact::{Counts, Redaction, learnt::Needles},
 };
 use copy::{Copy, Halt, Tools};
+use learning::{Room, Traces, clear, rename};
 use order::Order;
 use plan::{Item, Plan, What};
 use preview::Preview;
@@ -118,8 +120,9 @@ impl Rewrite<'_> {
     ///
     /// Source or target cannot be used, or the work was stopped. A file that cannot be redacted is
     /// no error: it is left out, and told of.
-    pub fn run(&self, tell: impl FnMut(Rewritten) + Send) -> Result<(), RewriteError> {
-        let plan = Plan::of(self.source, self.redaction, self.is_root)
+    pub fn run(&self, mut tell: impl FnMut(Rewritten) + Send) -> Result<(), RewriteError> {
+        let redaction = self.redaction.for_run();
+        let mut plan = Plan::of(self.source, &redaction, self.is_root)
             .map_err(|source| RewriteError::Source { path: self.source.to_owned(), source })?;
         if let Some(target) = self.target {
             self.prepare(target)?;
@@ -127,22 +130,32 @@ impl Rewrite<'_> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| self.failed(io::Error::other(error)))?;
-        let work = Work {
-            rewrite: self,
-            tools: Tools { redaction: self.redaction, pool: &pool, stop: self.stop },
-            plan: &plan,
-            next: AtomicUsize::new(0),
-            order: Order::new(tell),
-            error: Mutex::new(None),
-        };
-        thread::scope(|scope| {
-            for _ in 0..threads.min(plan.items.len()) {
-                scope.spawn(|| work.go());
+        let pass = Pass { rewrite: self, redaction: &redaction, pool: &pool, threads };
+        let all: Vec<usize> = (0..plan.items.len()).collect();
+        match self.target {
+            _ if !redaction.learns() => {
+                let how = if self.target.is_some() { How::Copy } else { How::Show };
+                pass.run(&plan, &all, how, None, |told| tell(told.rewritten))
             }
-        });
-        match work.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(()),
+            Some(target) => {
+                let (told, ended) = pass.learning(&mut plan, &all, target);
+                if ended.is_ok() || redaction.needles().is_none() {
+                    for rewritten in told {
+                        tell(rewritten);
+                    }
+                }
+                ended
+            }
+            None => {
+                pass.run(&plan, &all, How::Learn, None, |_| ())?;
+                let needles = redaction.needles();
+                if let Some(needles) = &needles {
+                    rename(&mut plan, needles);
+                }
+                pass.run(&plan, &all, How::Show, needles.as_ref(), |told| {
+                    tell(told.rewritten.mended(needles.as_ref()));
+                })
+            }
         }
     }
 
@@ -173,28 +186,124 @@ impl Rewrite<'_> {
     }
 }
 
-/// The work on all files. Each thread takes the next file; the rules run on a pool of their own,
+/// What a pass over files does with them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It copies them.
+    Copy,
+    /// It shows what changes.
+    Show,
+    /// It learns from them.
+    Learn,
+}
+
+/// What became of one file, with what may be in it.
+struct Told {
+    rewritten: Rewritten,
+    traces: Option<Traces>,
+}
+
+/// What all passes have in common.
+struct Pass<'p> {
+    rewrite: &'p Rewrite<'p>,
+    redaction: &'p Redaction,
+    pool: &'p rayon::ThreadPool,
+    threads: usize,
+}
+
+impl Pass<'_> {
+    /// Copies files, and then anew those in which something is that was learnt by then; says what
+    /// became of each. If it is stopped, none of these are left.
+    fn learning(
+        &self,
+        plan: &mut Plan,
+        all: &[usize],
+        target: &Path,
+    ) -> (Vec<Rewritten>, Result<(), RewriteError>) {
+        let (mut rewritten, mut traces) = (Vec::new(), Vec::new());
+        let mut ended = self.run(plan, all, How::Copy, None, |told| {
+            rewritten.push(told.rewritten);
+            traces.push(told.traces);
+        });
+        let Some(needles) = self.redaction.needles() else {
+            return (rewritten, ended);
+        };
+        // Of what was not told of, for the work was stopped, nothing is known.
+        traces.resize_with(all.len(), || None);
+        match clear(plan, &needles, &traces, target) {
+            Ok(anew) if ended.is_ok() => {
+                let mut numbers = anew.iter();
+                ended = self.run(plan, &anew, How::Copy, Some(&needles), |told| {
+                    if let Some(&number) = numbers.next() {
+                        rewritten[number] = told.rewritten;
+                    }
+                });
+            }
+            Ok(_) => {}
+            Err(error) => ended = Err(self.rewrite.failed(error)),
+        }
+        let mended = rewritten.into_iter().map(|rewritten| rewritten.mended(Some(&needles)));
+        (mended.collect(), ended)
+    }
+
+    /// Works on files, by their numbers in the plan, and tells of them in that order.
+    fn run(
+        &self,
+        plan: &Plan,
+        numbers: &[usize],
+        how: How,
+        needles: Option<&Needles>,
+        tell: impl FnMut(Told) + Send,
+    ) -> Result<(), RewriteError> {
+        let Self { rewrite, redaction, pool, threads } = *self;
+        let (stop, room) = (rewrite.stop, Room::default());
+        let work = Work {
+            rewrite,
+            tools: Tools { redaction, pool, stop, needles, room },
+            plan,
+            numbers,
+            how,
+            next: AtomicUsize::new(0),
+            order: Order::new(tell),
+            error: Mutex::new(None),
+        };
+        thread::scope(|scope| {
+            for _ in 0..threads.min(numbers.len()) {
+                scope.spawn(|| work.go());
+            }
+        });
+        match work.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The work on some files. Each thread takes the next file; the rules run on a pool of their own,
 /// since a rayon thread that waits for a large file would take up another one meanwhile.
 struct Work<'w, T> {
     rewrite: &'w Rewrite<'w>,
     tools: Tools<'w>,
     plan: &'w Plan,
+    numbers: &'w [usize],
+    how: How,
     next: AtomicUsize,
     order: Order<T>,
     error: Mutex<Option<RewriteError>>,
 }
 
-impl<T: FnMut(Rewritten) + Send> Work<'_, T> {
+impl<T: FnMut(Told) + Send> Work<'_, T> {
     fn go(&self) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = self.plan.items.get(number) else {
+            let Some(item) = self.numbers.get(number).map(|&number| &self.plan.items[number])
+            else {
                 return;
             };
             let done = catch_unwind(AssertUnwindSafe(|| self.item(item)));
-            let done = done.unwrap_or_else(|_| Ok(Rewritten::left_out(item, "of a defect")));
+            let done = done.unwrap_or_else(|_| Ok(told(Rewritten::left_out(item, "of a defect"))));
             match done {
-                Ok(rewritten) => self.order.put(number, rewritten),
+                Ok(told) => self.order.put(number, told),
                 Err(error) => {
                     self.order.end();
                     let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,37 +317,41 @@ impl<T: FnMut(Rewritten) + Send> Work<'_, T> {
         }
     }
 
-    fn item(&self, item: &Item) -> Result<Rewritten, RewriteError> {
+    fn item(&self, item: &Item) -> Result<Told, RewriteError> {
         match (&item.what, self.rewrite.target) {
-            (What::LeftOut(reason), _) => Ok(Rewritten::left_out(item, reason)),
-            (What::File, None) => self.show(item),
-            (What::File, Some(target)) => self.copy(item, target),
-            (What::Link(_), None) => Ok(Rewritten::of(item)),
+            (What::LeftOut(reason), _) => Ok(told(Rewritten::left_out(item, reason))),
+            (What::File, Some(target)) if self.how == How::Copy => self.copy(item, target),
+            (What::File, _) => self.show(item),
             (What::Link(to), Some(target)) => {
                 let path = target.join(&item.path);
                 let linked = make_parents(&path).and_then(|()| symlink(to, &path));
                 linked.map_err(|error| self.rewrite.failed(error))?;
-                Ok(Rewritten::of(item))
+                Ok(told(Rewritten::of(item)))
             }
+            (What::Link(_), None) => Ok(told(Rewritten::of(item))),
         }
     }
 
-    /// Redacts a file to see what changes.
-    fn show(&self, item: &Item) -> Result<Rewritten, RewriteError> {
+    fn preview(&self) -> Option<Preview> {
+        (self.how == How::Show).then(Preview::default)
+    }
+
+    /// Redacts a file to see what changes, or to learn.
+    fn show(&self, item: &Item) -> Result<Told, RewriteError> {
         let source = match open(&item.source) {
             Ok(source) => source,
-            Err(error) => return Ok(Rewritten::left_out(item, &unreadable(&error))),
+            Err(error) => return Ok(told(Rewritten::left_out(item, &unreadable(&error)))),
         };
-        let mut copy = Copy::new(&self.tools, &item.path, Some(Preview::default()));
+        let mut copy = Copy::new(&self.tools, &item.path, self.preview());
         let ended = copy.stream(&mut &source, &mut io::sink());
         rewritten(item, copy, ended)
     }
 
     /// Redacts a file into the target.
-    fn copy(&self, item: &Item, target: &Path) -> Result<Rewritten, RewriteError> {
+    fn copy(&self, item: &Item, target: &Path) -> Result<Told, RewriteError> {
         let source = match open(&item.source) {
             Ok(source) => source,
-            Err(error) => return Ok(Rewritten::left_out(item, &unreadable(&error))),
+            Err(error) => return Ok(told(Rewritten::left_out(item, &unreadable(&error)))),
         };
         let failed = |error| self.rewrite.failed(error);
         let path = target.join(&item.path);
@@ -277,19 +390,22 @@ impl Rewritten {
     }
 }
 
+/// A file of which nothing is left in which anything could be.
+fn told(rewritten: Rewritten) -> Told {
+    Told { rewritten, traces: Some(Traces::default()) }
+}
+
 /// What became of a file whose copy has ended like this.
-fn rewritten(
-    item: &Item,
-    copy: Copy<'_>,
-    ended: Result<(), Halt>,
-) -> Result<Rewritten, RewriteError> {
+fn rewritten(item: &Item, copy: Copy<'_>, ended: Result<(), Halt>) -> Result<Told, RewriteError> {
     match ended {
         Ok(()) => {
             let (changes, further) = copy.preview.map(Preview::finish).unwrap_or_default();
-            let Copy { bytes, counts: redactions, left_out, .. } = copy;
-            Ok(Rewritten { bytes, redactions, changes, further, left_out, ..Rewritten::of(item) })
+            let Copy { bytes, counts: redactions, left_out, traces, .. } = copy;
+            let rewritten =
+                Rewritten { bytes, redactions, changes, further, left_out, ..Rewritten::of(item) };
+            Ok(Told { rewritten, traces: Some(traces) })
         }
-        Err(Halt::LeftOut(reason)) => Ok(Rewritten::left_out(item, &reason)),
+        Err(Halt::LeftOut(reason)) => Ok(told(Rewritten::left_out(item, &reason))),
         Err(Halt::Stopped) => Err(RewriteError::Stopped),
     }
 }

@@ -1,6 +1,6 @@
 //! Puts what threads finish in any order into the order of the plan.
 
-use super::Rewritten;
+use super::Told;
 use std::{
     collections::BTreeMap,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -18,11 +18,11 @@ pub(super) struct Order<T> {
 struct State<T> {
     tell: T,
     next: usize,
-    early: BTreeMap<usize, Rewritten>,
+    early: BTreeMap<usize, Told>,
     ended: bool,
 }
 
-impl<T: FnMut(Rewritten)> Order<T> {
+impl<T: FnMut(Told)> Order<T> {
     pub(super) fn new(tell: T) -> Self {
         let state = State { tell, next: 0, early: BTreeMap::new(), ended: false };
         Self { state: Mutex::new(state), moved: Condvar::new() }
@@ -30,17 +30,17 @@ impl<T: FnMut(Rewritten)> Order<T> {
 
     /// Takes what became of file `number`; waits if that is far ahead of the slowest. Who works on
     /// the next file never waits.
-    pub(super) fn put(&self, number: usize, rewritten: Rewritten) {
+    pub(super) fn put(&self, number: usize, told: Told) {
         let waits = |state: &mut State<T>| number >= state.next + AHEAD && !state.ended;
         let state = self.moved.wait_while(self.state(), waits);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        state.early.insert(number, rewritten);
+        state.early.insert(number, told);
         loop {
             let next = state.next;
-            let Some(rewritten) = state.early.remove(&next) else {
+            let Some(told) = state.early.remove(&next) else {
                 break;
             };
-            (state.tell)(rewritten);
+            (state.tell)(told);
             state.next += 1;
         }
         self.moved.notify_all();

@@ -8,7 +8,8 @@ fn redaction() -> Redaction {
         Rule::pattern("broken", ["BROKEN"], "BROKEN").unwrap().valid(|_| panic!("made up"));
     let token = Rule::pattern("token", ["token="], "token=(?<secret>[A-Za-z0-9]+)").unwrap();
     let acme = Rule::pattern("acme", ["ACME-"], "ACME-[0-9]+").unwrap();
-    Redaction::compile(vec![broken, token, acme]).unwrap()
+    let password = Rule::pattern("password", ["password"], r"password = (?<secret>\S+)").unwrap();
+    Redaction::compile(vec![broken, token, acme, password.learns(|_| true)]).unwrap()
 }
 
 struct Scene {
@@ -278,4 +279,103 @@ fn a_copy_is_as_readable_and_as_old_as_its_source() {
     scene.redacted();
     let copy = fs::metadata(scene.path("out/a")).unwrap();
     assert_eq!((copy.permissions().mode() & 0o777, copy.modified().unwrap()), (0o640, before));
+}
+
+#[test]
+fn what_is_learnt_in_one_file_is_removed_from_those_before_it() {
+    let scene = Scene::new();
+    let secret = "m4deUpv4lue";
+    scene.write("a.log", format!("login with {secret}\n"));
+    scene.write("b.log", "harmless\n");
+    scene.write("c/m4deUpv4lue/d.log", "harmless\n");
+    scene.write("d.gz", {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(format!("x {secret}\n").as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    });
+    scene.write("e.tar", tar(&[("m4deUpv4lue.log", b"in m4deUpv4lue")]));
+    symlink("c/m4deUpv4lue/d.log", scene.path("in/f")).unwrap();
+    scene.write("z.conf", format!("password = {secret}\n"));
+    let told = scene.redacted();
+    assert_eq!(scene.text("a.log"), "login with [redacted:learnt]\n");
+    let token = "[redacted:learnt]";
+    let moved = format!("c/{token}/d.log");
+    assert_eq!(scene.files(), ["a.log", "b.log", &moved, "d.gz", "e.tar", "f", "z.conf"]);
+    assert!(!scene.path("out/c/m4deUpv4lue").exists(), "the folder is still there");
+    assert_eq!(fs::read_link(scene.path("out/f")).unwrap(), Path::new(&moved));
+    let mut text = String::new();
+    let packed = File::open(scene.path("out/d.gz")).unwrap();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    assert_eq!(text, "x [redacted:learnt]\n");
+    let archive = fs::read(scene.path("out/e.tar")).unwrap();
+    assert!(memchr::memmem::find(&archive, secret.as_bytes()).is_none());
+    let counts: Vec<_> = told.iter().map(|file| file.redactions.get("learnt")).collect();
+    assert_eq!(counts, [Some(&1), None, None, Some(&1), Some(&1), None, None]);
+    assert!(told.iter().all(|file| !file.path.contains(secret)));
+}
+
+#[test]
+fn what_is_learnt_is_shown_in_the_files_before_it() {
+    let scene = Scene::new();
+    scene.write("a.log", "login with m4deUpv4lue\n");
+    scene.write("z.conf", "password = m4deUpv4lue\n");
+    let told = scene.rewrite(None).unwrap();
+    let after = |file: &Rewritten| -> String {
+        file.changes[0].after.iter().map(|part| part.text.clone()).collect()
+    };
+    assert_eq!(after(&told[0]), "login with [redacted:learnt]");
+    assert_eq!(after(&told[1]), "password = [redacted:password]");
+}
+
+#[test]
+fn what_is_learnt_is_removed_from_a_line_of_many_megabytes() {
+    let scene = Scene::new();
+    let line = format!("{}\n", "m4deUpv4lue".repeat(500_000));
+    scene.write("a.json", &line);
+    scene.write("z.conf", "password = m4deUpv4lue\n");
+    scene.redacted();
+    assert!(scene.text("a.json") == line.replace("m4deUpv4lue", "[redacted:learnt]"));
+}
+
+#[test]
+fn work_that_is_stopped_leaves_nothing_that_was_learnt() {
+    let scene = Scene::new();
+    scene.write("a.conf", "password = m4deUpv4lue\n");
+    scene.write("b.log", "login with m4deUpv4lue\n");
+    scene.write("c.log", "harmless\n");
+    // It is stopped by the rule that sees the last file.
+    let stop = std::sync::Arc::new(AtomicBool::new(false));
+    let ends = std::sync::Arc::clone(&stop);
+    let last = Rule::pattern("last", ["LAST"], "LAST").unwrap().valid(move |_| {
+        ends.store(true, Ordering::Relaxed);
+        true
+    });
+    scene.write("d.log", format!("LAST\n{}", "filler\n".repeat(1_000_000)));
+    let password = Rule::pattern("password", ["password"], r"password = (?<secret>\S+)").unwrap();
+    let redaction = Redaction::compile(vec![last, password.learns(|_| true)]).unwrap();
+    let (source, target) = (scene.path("in"), scene.path("out"));
+    let (source, target) = (source.as_path(), Some(target.as_path()));
+    let rewrite = Rewrite { redaction: &redaction, source, target, is_root: false, stop: &stop };
+    assert!(matches!(rewrite.run(|_| ()), Err(RewriteError::Stopped)));
+    assert!(!scene.files().contains(&"b.log".to_owned()), "{:?}", scene.files());
+}
+
+#[test]
+fn a_file_in_which_something_is_left_is_left_out() {
+    let scene = Scene::new();
+    scene.write("a.log", "ghp_plantedplantedplanted\n");
+    scene.write("b.log", "ok\n");
+    // It says that it has removed what it leaves.
+    let lies = Rule::pattern("token", ["ghp_"], "ghp_[a-z]{20}").unwrap();
+    let lies = lies.replaced(|value| Some(value.to_vec())).leaves_no("ghp_[a-z]{20}");
+    let (redaction, stop) = (Redaction::compile(vec![lies]).unwrap(), AtomicBool::new(false));
+    let (source, target) = (scene.path("in"), scene.path("out"));
+    let (source, target) = (source.as_path(), Some(target.as_path()));
+    let mut told = Vec::new();
+    Rewrite { redaction: &redaction, source, target, is_root: false, stop: &stop }
+        .run(|one| told.push(one))
+        .unwrap();
+    assert_eq!(scene.files(), ["b.log"]);
+    let reason = "a second look has found what rule `token` should have removed";
+    assert_eq!(left_out(&told), [format!("a.log: {reason}")]);
 }

@@ -61,7 +61,7 @@ impl Needles {
     }
 
     /// Where they stand in a text: in order, what overlaps joined.
-    fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         for (at, next) in text.windows(HEAD).enumerate() {
             let mark = mark(head(next), self.shift);

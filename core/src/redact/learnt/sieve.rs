@@ -50,6 +50,11 @@ impl Sieve {
         (0..STEP).any(|first| part.windows(GRAM).skip(first).step_by(STEP).all(is_set))
     }
 
+    /// How many bytes it takes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The sieve as bytes, …
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
