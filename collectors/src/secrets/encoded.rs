@@ -58,6 +58,7 @@ pub(super) fn rules(
         Rule::several("encoded", ["proctitle=", " cmd=", " data=", "argc="], of(audit))?,
         Rule::several("encoded", base64_anchors(), of(within_base64))?,
         Rule::several("encoded", ["base64 -d", "base64 --decode", "base64 -D"], of(piped))?,
+        Rule::several("authorization", ["\"auth\"", "_auth", "auth\\\""], of(pair))?,
         Rule::several("encoded", ["-enc", "powershell -e ", "powershell.exe -e ", "pwsh -e "], of(powershell))?,
         Rule::several("encoded", ["%3d", "%22%3a", "%3a%22"], escapes(Escape::Percent))?,
         Rule::several("encoded", ["&quot;", "&lt;", "&#3"], escapes(Escape::Entity))?,
@@ -197,6 +198,23 @@ fn piped(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
         next += len.max(1);
     }
     found
+}
+
+/// `user:password` in base64, as the configuration of Docker and npm has it.
+fn pair(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
+    let text = &line[..line.len().min(at.end + 512)];
+    let start = at.end + text[at.end..].iter().take_while(|b| b" :=\"'\\".contains(b)).count();
+    let len = text[start..].iter().take_while(|b| is_base64(**b) || **b == b'=').count();
+    let word = &text[start..start + len];
+    let is_pair = |decoded: Vec<u8>| {
+        let colon = decoded.iter().position(|&b| b == b':');
+        is_text(&decoded) && colon.is_some_and(|at| at > 0 && at + 3 < decoded.len())
+    };
+    if len >= 8 && len % 4 == 0 && from_base64(word).is_some_and(is_pair) {
+        vec![(start..start + len).into()]
+    } else {
+        Vec::new()
+    }
 }
 
 /// `-EncodedCommand`, which is UTF-16 in base64, and may be shortened.

@@ -13,7 +13,8 @@ use std::{ops::Range, sync::Arc};
 const ANCHORS: &[&str] = &[
     "passw", "passphrase", "secret", "token", "pwd", "api key", "api_key", "apikey", "access key",
     "access_key", "credential", "kennwort", "334 ", "auth plain", "auth login", "auth cram",
-    "private key", "license key", "recovery key",
+    "private key", "license key", "recovery key", "privateexponent:", "prime1:", "prime2:",
+    "exponent1:", "exponent2:", "coefficient:", "priv:",
 ];
 
 /// A longer line is no label.
@@ -22,6 +23,7 @@ const LONGEST_LABEL: usize = 160;
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     let between = ["</td>", "</dt>", "</th>", "</b>", "</strong>", "</label>", "</name>"];
     Ok(vec![
+        Rule::finder("labelled", ["\";s:"], serialized)?,
         Rule::below("labelled", ANCHORS, Heads { head, alike: |_, _| false })?,
         Rule::finder("labelled", between, next_element)?,
     ])
@@ -44,11 +46,13 @@ enum Answer {
     Argument,
     /// A part of a form, below an empty line.
     Part,
+    /// A number in lines of hexadecimal pairs, as `openssl` shows keys.
+    Number,
 }
 
 impl Below for Answer {
     fn once(&self) -> bool {
-        true
+        !matches!(self, Self::Number)
     }
 
     fn values(&self, line: &[u8], number: usize) -> Option<Vec<Range<usize>>> {
@@ -119,6 +123,11 @@ impl Below for Answer {
                 let fits = number == 0 && !text.starts_with(b"-") && is_secret(text, Strength::Password, false);
                 fits.then(|| vec![all])
             }
+            Self::Number => {
+                let is_part = |b: &u8| b.is_ascii_hexdigit() || *b == b':';
+                let fits = number < 48 && text.len() > 2 && start > 0 && text.iter().all(is_part);
+                fits.then(|| vec![all])
+            }
             Self::Part => {
                 if number > 3 {
                     return None;
@@ -187,6 +196,12 @@ fn head(line: &[u8]) -> Option<Arc<dyn Below>> {
     let lower = text.to_ascii_lowercase();
     if !ANCHORS.iter().any(|anchor| memchr::memmem::find(&lower, anchor.as_bytes()).is_some()) {
         return None;
+    }
+    const NUMBERS: [&[u8]; 7] = [
+        b"privateexponent:", b"prime1:", b"prime2:", b"exponent1:", b"exponent2:", b"coefficient:", b"priv:",
+    ];
+    if NUMBERS.contains(&&*lower) {
+        return Some(Arc::new(Answer::Number));
     }
     let answer = dialogue(&lower)
         .or_else(|| named(text, &lower))
@@ -277,6 +292,20 @@ fn label(lower: &[u8]) -> Option<Answer> {
     }
     let ends = [&b"the password"[..], b"this password", b"with password"];
     ends.iter().any(|end| body.ends_with(end)).then_some(Answer::First)
+}
+
+/// `s:8:"password";s:6:"secret"` as PHP writes values.
+fn serialized(line: &[u8], at: Range<usize>) -> Option<Found> {
+    let head = &line[at.start.saturating_sub(64)..at.start];
+    let open = head.iter().rposition(|&b| b == b'"')?;
+    let strength = strength(&head[open + 1..])?;
+    let rest = &line[at.end..];
+    let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+    let quote = rest.get(digits..digits + 2)? == b":\"";
+    let len: usize = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    let start = digits + 2;
+    let value = rest.get(start..start + len)?;
+    (quote && is_secret(value, strength, true)).then(|| (at.end + start..at.end + start + len).into())
 }
 
 /// The value of the element behind one that is a label: `<td>Password</td><td>…</td>`.

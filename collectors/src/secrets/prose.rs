@@ -50,7 +50,7 @@ const PAIRS: &[(&[&str], &str)] = &[
     ),
     (&["u: ", "user: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
     (&["login attempt"], r"(?i)login attempt \[?b?'?[^\s/']{1,64}'?/b?'?(?<secret>[^\s'\]]+)"),
-    (&["(pw:", "pw: ", "pw:", " pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
+    (&["pw: ", "pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
@@ -176,7 +176,7 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         if found.quoted && (bound || number == 0 || owner == 0) && is_phrase(inner) {
             return Some(found.inner.into());
         }
-        if !found.quoted && BINDING.contains(&lower.as_str()) && !(owner > 0 && lower == "to") || colon && inner.is_empty() {
+        if !found.quoted && BINDING.contains(&lower.as_str()) && !(owner > 0 && ["as", "a"].contains(&lower.as_str())) || colon && inner.is_empty() {
             bound = true;
             owner = 0;
             next = found.whole.end;

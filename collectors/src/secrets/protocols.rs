@@ -58,6 +58,13 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     ("password", &["jdbc:oracle:"], r#"jdbc:oracle:\w+:\w+/(?<secret>[^\s@"]+)@"#),
     ("password", &["@tcp(", "@unix("], r#"(?:^|[\s"'=])[\w.-]+:(?<secret>[^\s@"']+)@(?:tcp|unix)\("#),
     ("password", &["java.naming.security.credentials"], r"java\.naming\.security\.credentials=(?<secret>[^\s,}]+)"),
+    // RFC 7517: the members of private and symmetric keys.
+    (
+        "private-key",
+        &["\"kty\"", "\"dp\"", "\"dq\"", "\"qi\"", "\"d\":"],
+        r#""(?:d|p|q|dp|dq|qi|k)"\s*:\s*"(?<secret>[A-Za-z0-9_-]{40,})""#,
+    ),
+    ("paseto", &["v4.local.", "v3.local.", "v2.local.", "v4.public.", "v2.public."], r"\bv[1-4]\.(?:local|public)\.[A-Za-z0-9_-]{32,}(?:\.[A-Za-z0-9_-]+)?"),
     ("webhook", &["/hooks/"], r"/hooks/(?<secret>[a-z0-9]{26})\b"),
     ("webhook", &["/with/key/"], r"/with/key/(?<secret>[A-Za-z0-9_-]{20,})"),
 ];

@@ -19,7 +19,7 @@ const SPACE: &str = r"(?:\s|\\040)";
 const PATTERNS: &[(&[&str], &str)] = &[
     (
         &["identified", "password"],
-        r"(?i)\b(?:identified~+(?:by|with~+\S+?~+(?:by|as))(?:~+(?:password|values))?~*|(?:set~+)?password~+for~+\S+~*=(?:~*password)?|password~+from|\bpassword(?:~+|~*\())~*\(?~*TEXT",
+        r"(?i)(?:\b|040)(?:identified~+(?:by|with~+\S+?~+(?:by|as))(?:~+(?:password|values))?~*|(?:set~+)?password~+for~+\S+~*=(?:~*password)?|password~+from|\bpassword(?:~+|~*\())~*\(?~*TEXT",
     ),
     (&["identified"], r#"(?i)identified~+by~+"(?<secret>[^"\x00]+)"#),
     (
@@ -43,6 +43,13 @@ const PATTERNS: &[(&[&str], &str)] = &[
     (&["conn ", "connect "], r#"(?i)^\s*(?:SQL>~*)?conn(?:ect)?~+[A-Za-z][\w$#]*/(?:"(?:[^"]+)"|(?<secret>[^\s@/"]+))"#),
 ];
 
+/// Strings that become secure ones in `PowerShell`, in either kind of quotes or bare.
+const SECURE: &[&str] = &[
+    r#"(?i)convertto-securestring\s+(?:>>>>\s+)?(?:-(?:string|asplaintext|force)\s+)*"(?<secret>[^"\x00]+)"#,
+    r"(?i)convertto-securestring\s+(?:>>>>\s+)?(?:-(?:string|asplaintext|force)\s+)*'(?<secret>(?:[^'\x00]|'')+)",
+    r#"(?i)convertto-securestring\s+(?:>>>>\s+)?(?:-(?:string|asplaintext|force)\s+)*(?<secret>[^\s"'$(-][^\s"')]*)"#,
+];
+
 /// Functions whose second argument is a password.
 const CALLS: &str = r#"(?i)(?:login|auth|authenticate|simple_bind_s|simple_bind|bind_s|changeUserPassword|basicauth|httpbasicauth|usernamepassword\w*|credentials?|networkcredential)\s*(?:=\s*)?\(\s*[ubrf]?["'][^"'\x00]{1,200}["']\s*,\s*[ubrf]?["'](?<secret>[^"'\x00]{3,})"#;
 
@@ -63,6 +70,10 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     let third = ["->__construct(", "new pdo(", "mysqli", "getconnection(", "createconnection(", "connect("];
     rules.push(Rule::pattern("password", third, THIRD)?.valid(is_literal));
     rules.push(Rule::several("sql-password", ["insert into", "replace into", "insert\\040into"], insert)?);
+    for pattern in SECURE {
+        let rule = Rule::pattern("password", ["convertto-securestring"], pattern)?;
+        rules.push(rule.valid(is_literal));
+    }
     rules.push(Rule::pattern("password-hash", ["$p$", "$h$"], r"\$[PH]\$[./A-Za-z0-9]{31}")?);
     Ok(rules)
 }
