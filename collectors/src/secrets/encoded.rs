@@ -3,9 +3,10 @@
 
 use super::{arguments::hex, prose::is_noted, value::is_placeholder};
 use base64::{
-    Engine,
-    alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD_NO_PAD},
+    Engine, alphabet,
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD_NO_PAD,
+    },
 };
 use collect_core::redact::{Found, Redaction, Rule, RuleError};
 use std::{
@@ -22,9 +23,28 @@ const BLOCK: usize = 2048;
 
 /// Words by which text in base64 is known to be worth a look.
 const WORDS: &[&str] = &[
-    "password", "Password", "PASSWORD", "passwd", "PASSWD", "secret", "SECRET", "Secret", "token",
-    "TOKEN", "Token", "api_key", "apiKey", "API_KEY", "access_key", "ACCESS_KEY", "_PASS=",
-    "credential", "\"auth\"", "Bearer ", "Basic ", "private_key",
+    "password",
+    "Password",
+    "PASSWORD",
+    "passwd",
+    "PASSWD",
+    "secret",
+    "SECRET",
+    "Secret",
+    "token",
+    "TOKEN",
+    "Token",
+    "api_key",
+    "apiKey",
+    "API_KEY",
+    "access_key",
+    "ACCESS_KEY",
+    "_PASS=",
+    "credential",
+    "\"auth\"",
+    "Bearer ",
+    "Basic ",
+    "private_key",
 ];
 
 /// The rules that look into decoded text, made when the first is found.
@@ -42,9 +62,7 @@ impl Inner {
     }
 }
 
-pub(super) fn rules(
-    plain: fn() -> Result<Vec<Rule>, RuleError>,
-) -> Result<Vec<Rule>, RuleError> {
+pub(super) fn rules(plain: fn() -> Result<Vec<Rule>, RuleError>) -> Result<Vec<Rule>, RuleError> {
     let inner = Inner { rules: plain, redaction: Arc::default() };
     let of = |find: fn(&Inner, &[u8], Range<usize>) -> Vec<Found>| {
         let inner = inner.clone();
@@ -59,10 +77,18 @@ pub(super) fn rules(
         Rule::several("encoded", base64_anchors(), of(within_base64))?,
         Rule::several("encoded", ["base64 -d", "base64 --decode", "base64 -D"], of(piped))?,
         Rule::several("authorization", ["\"auth\"", "_auth", "auth\\\""], of(pair))?,
-        Rule::several("encoded", ["-enc", "powershell -e ", "powershell.exe -e ", "pwsh -e "], of(powershell))?,
+        Rule::several(
+            "encoded",
+            ["-enc", "powershell -e ", "powershell.exe -e ", "pwsh -e "],
+            of(powershell),
+        )?,
         Rule::several("encoded", ["%3d", "%22%3a", "%3a%22"], escapes(Escape::Percent))?,
         Rule::several("encoded", ["&quot;", "&lt;", "&#3"], escapes(Escape::Entity))?,
-        Rule::several("encoded", ["\\u003c", "\\u0026", "\\u003d", "\\u0022"], escapes(Escape::Unicode))?,
+        Rule::several(
+            "encoded",
+            ["\\u003c", "\\u0026", "\\u003d", "\\u0022"],
+            escapes(Escape::Unicode),
+        )?,
         Rule::several("encoded", ["=3d", "=20"], escapes(Escape::Printable))?,
         Rule::several("encoded", ["#033[", "#012"], escapes(Escape::Octal))?,
     ])
@@ -188,7 +214,10 @@ fn piped(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
         next += line[next..to].iter().take_while(|b| !is_part(b)).count();
         let len = line[next..to].iter().take_while(|b| is_part(b)).count();
         let word = &line[next..next + len];
-        if len >= 8 && len % 4 == 0 && let Some(decoded) = from_base64(word) {
+        if len >= 8
+            && len % 4 == 0
+            && let Some(decoded) = from_base64(word)
+        {
             let value = decoded.trim_ascii_end();
             let value = &value[value.iter().position(|&b| b == b':').map_or(0, |at| at + 1)..];
             if is_text(value) && is_noted(value) && !is_placeholder(value) {
@@ -220,7 +249,9 @@ fn pair(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
 /// `-EncodedCommand`, which is UTF-16 in base64, and may be shortened.
 fn powershell(inner: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
     let text = &line[..line.len().min(at.end + REACH)];
-    let option = text[at.end..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let shortened = !line[at.clone()].ends_with(b" ");
+    let letters = text[at.end..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let option = if shortened { letters } else { 0 };
     let mut start = at.end + option;
     start += text[start..].iter().take_while(|b| b" \"'".contains(b)).count();
     let len = text[start..].iter().take_while(|b| is_base64(**b) || **b == b'=').count();
@@ -299,7 +330,8 @@ impl Escape {
 fn escaped(inner: &Inner, escape: Escape, line: &[u8], at: Range<usize>) -> Vec<Found> {
     let block = at.start / BLOCK * BLOCK;
     let anchor = &line[at.clone()];
-    let seen = line[block..at.start].windows(anchor.len()).any(|part| part.eq_ignore_ascii_case(anchor));
+    let seen =
+        line[block..at.start].windows(anchor.len()).any(|part| part.eq_ignore_ascii_case(anchor));
     if seen {
         return Vec::new();
     }

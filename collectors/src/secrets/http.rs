@@ -12,9 +12,19 @@ const REACH: usize = 8192;
 
 /// Parameters of OAuth 1 and 2, OpenID Connect, SAML and servlets whose names say nothing.
 const PARAMETERS: &[&str] = &[
-    "code_verifier", "device_code", "user_code", "samlresponse", "jsessionid", "phpsessid",
-    "oauth_verifier", "client_assertion", "oauth_signature", "id_token_hint", "login_hint_token",
-    "sessionid", "asp.net_sessionid",
+    "code_verifier",
+    "device_code",
+    "user_code",
+    "samlresponse",
+    "jsessionid",
+    "phpsessid",
+    "oauth_verifier",
+    "client_assertion",
+    "oauth_signature",
+    "id_token_hint",
+    "login_hint_token",
+    "sessionid",
+    "asp.net_sessionid",
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
@@ -25,15 +35,21 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     Ok(vec![
         Rule::several("authorization", ["authorization"], authorization)?,
         Rule::several("cookie", ["cookie"], cookies)?,
-        Rule::pattern("session", PARAMETERS, &pattern)?
-            .valid(|value| !is_placeholder(value) && value.iter().any(u8::is_ascii_digit) || is_random(value, 12)
-                || value.len() > 6 && value.iter().skip(1).any(u8::is_ascii_uppercase)),
+        Rule::pattern("session", PARAMETERS, &pattern)?.valid(|value| {
+            !value.starts_with(b"0x")
+                && !is_placeholder(value)
+                && value.iter().any(u8::is_ascii_digit)
+                || is_random(value, 12)
+                || value.len() > 6 && value.iter().skip(1).any(u8::is_ascii_uppercase)
+        }),
     ])
 }
 
 /// Where the value of a header begins whose name ends at `end`, in whatever syntax.
 fn header(line: &[u8], end: usize) -> Option<usize> {
-    let count = |from: usize, of: &[u8]| line[from..].iter().take(16).take_while(|b| of.contains(b)).count();
+    let count = |from: usize, of: &[u8]| {
+        line[from..].iter().take(16).take_while(|b| of.contains(b)).count()
+    };
     let closed = count(end, b"\\\"']");
     let mut at = end + closed;
     at += count(at, b" \t");
@@ -49,10 +65,13 @@ fn header(line: &[u8], end: usize) -> Option<usize> {
 fn authorization(line: &[u8], at: Range<usize>) -> Vec<Found> {
     let Some(start) = header(line, at.end) else { return Vec::new() };
     let text = &line[..line.len().min(start + REACH)];
-    let len = text[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)).count();
+    let len =
+        text[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)).count();
     let scheme = text[start..start + len].to_ascii_lowercase();
     let behind = start + len;
-    if text.get(behind) == Some(&b' ') || text.get(behind) == Some(&b':') && text.get(behind + 1) == Some(&b' ') {
+    if text.get(behind) == Some(&b' ')
+        || text.get(behind) == Some(&b':') && text.get(behind + 1) == Some(&b' ')
+    {
         let from = behind + text[behind..].iter().take_while(|b| b": ".contains(b)).count();
         let names: &[&[u8]] = match &scheme[..] {
             b"digest" => &[b"response=", b"cnonce-secret="],
@@ -72,7 +91,10 @@ fn authorization(line: &[u8], at: Range<usize>) -> Vec<Found> {
 fn parameter(text: &[u8], from: usize, name: &[u8]) -> Option<Found> {
     let at = from + memchr::memmem::find(&text[from..], name)? + name.len();
     let at = at + text[at..].iter().take_while(|b| b"\\\"'".contains(b)).count();
-    let len = text[at..].iter().take_while(|b| !b.is_ascii_whitespace() && !b"\\\"',;".contains(b)).count();
+    let len = text[at..]
+        .iter()
+        .take_while(|b| !b.is_ascii_whitespace() && !b"\\\"',;".contains(b))
+        .count();
     (len >= 6).then(|| (at..at + len).into())
 }
 
@@ -86,7 +108,9 @@ fn token(text: &[u8], from: usize, scheme: &[u8]) -> Vec<Found> {
         at > 0 && at + 8 < len && word[..at].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     });
     let skip = match named {
-        Some(_) if word.contains(&b'!') => word.iter().rposition(|&b| b == b'=').map_or(0, |at| at + 1),
+        Some(_) if word.contains(&b'!') => {
+            word.iter().rposition(|&b| b == b'=').map_or(0, |at| at + 1)
+        }
         Some(at) => at + 1,
         None if scheme == b"sharedkey" || scheme == b"sharedkeylite" || scheme == b"aws" => {
             word.iter().position(|&b| b == b':').map_or(0, |at| at + 1)
@@ -95,8 +119,18 @@ fn token(text: &[u8], from: usize, scheme: &[u8]) -> Vec<Found> {
     };
     let value = &word[skip..];
     const WORDS: [&[u8]; 12] = [
-        b"bearer", b"basic", b"digest", b"negotiate", b"ntlm", b"token", b"required", b"header",
-        b"content-type", b"accept", b"x-api-key", b"proxy",
+        b"bearer",
+        b"basic",
+        b"digest",
+        b"negotiate",
+        b"ntlm",
+        b"token",
+        b"required",
+        b"header",
+        b"content-type",
+        b"accept",
+        b"x-api-key",
+        b"proxy",
     ];
     let lower = value.to_ascii_lowercase();
     let is_challenge = scheme == b"basic" && word.starts_with(b"realm=");
@@ -113,7 +147,14 @@ fn token(text: &[u8], from: usize, scheme: &[u8]) -> Vec<Found> {
 /// The values of cookies that let somebody in.
 fn cookies(line: &[u8], at: Range<usize>) -> Vec<Found> {
     const ATTRIBUTES: [&[u8]; 8] = [
-        b"path", b"domain", b"expires", b"max-age", b"samesite", b"version", b"priority", b"comment",
+        b"path",
+        b"domain",
+        b"expires",
+        b"max-age",
+        b"samesite",
+        b"version",
+        b"priority",
+        b"comment",
     ];
     let skip = line[at.end..].iter().take(1).take_while(|b| b"2s".contains(b)).count();
     let Some(mut at) = header(line, at.end + skip) else { return Vec::new() };
@@ -138,9 +179,22 @@ fn cookies(line: &[u8], at: Range<usize>) -> Vec<Found> {
         let value = &text[start..start + len];
         let has = |part: &&[u8]| memchr::memmem::find(&key, part).is_some();
         let lets_in = strength(&key).is_some()
-            || [&b"sess"[..], b"sid", b"auth", b"token", b"csrf", b"xsrf", b"login", b"logged", b"remember", b"sso", b"jwt", b"signature"]
-                .iter()
-                .any(has);
+            || [
+                &b"sess"[..],
+                b"sid",
+                b"auth",
+                b"token",
+                b"csrf",
+                b"xsrf",
+                b"login",
+                b"logged",
+                b"remember",
+                b"sso",
+                b"jwt",
+                b"signature",
+            ]
+            .iter()
+            .any(has);
         let is_value = if lets_in { value.len() >= 6 } else { is_random(value, 16) };
         if is_value && !ATTRIBUTES.contains(&&*key) && !is_placeholder(value) {
             found.push((start..start + len).into());

@@ -11,10 +11,34 @@ use std::{ops::Range, sync::Arc};
 
 /// Words of labels; every label holds one.
 const ANCHORS: &[&str] = &[
-    "passw", "passphrase", "secret", "token", "pwd", "api key", "api_key", "apikey", "access key",
-    "access_key", "credential", "kennwort", "334 ", "auth plain", "auth login", "auth cram",
-    "private key", "license key", "recovery key", "privateexponent:", "prime1:", "prime2:",
-    "exponent1:", "exponent2:", "coefficient:", "priv:",
+    "assword",
+    "passwd",
+    "passwort",
+    "passphrase",
+    "secret",
+    "token",
+    "pwd",
+    "api key",
+    "api_key",
+    "apikey",
+    "access key",
+    "access_key",
+    "credential",
+    "kennwort",
+    "334 ",
+    "auth plain",
+    "auth login",
+    "auth cram",
+    "private key",
+    "license key",
+    "recovery key",
+    "privateexponent:",
+    "prime1:",
+    "prime2:",
+    "exponent1:",
+    "exponent2:",
+    "coefficient:",
+    "priv:",
 ];
 
 /// A longer line is no label.
@@ -44,6 +68,8 @@ enum Answer {
     Dialogue(usize),
     /// The next argument.
     Argument,
+    /// What a script sends.
+    Sent,
     /// A part of a form, below an empty line.
     Part,
     /// A number in lines of hexadecimal pairs, as `openssl` shows keys.
@@ -71,7 +97,9 @@ impl Below for Answer {
                 let value = &text[inner.clone()];
                 let is_word = !value.iter().any(|b| b.is_ascii_whitespace());
                 let fits = match strength {
-                    Strength::Password => is_noted(value) || is_random(value, 12) || has_signs(value),
+                    Strength::Password => {
+                        is_noted(value) || is_random(value, 12) || has_signs(value)
+                    }
                     Strength::Strong => value.len() >= 8 && is_noted(value) || is_random(value, 16),
                     Strength::Weak => is_random(value, 16),
                 };
@@ -115,12 +143,15 @@ impl Below for Answer {
                 }
                 let from = text.iter().rposition(|&b| b == b' ').map_or(0, |at| at + 1);
                 let value = &text[from..];
-                let is_base64 = value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
+                let is_base64 =
+                    value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
                 (value.len() >= 4 && value.len() % 4 == 0 && is_base64 && from <= 8)
                     .then(|| vec![start + from..all.end])
             }
             Self::Argument => {
-                let fits = number == 0 && !text.starts_with(b"-") && is_secret(text, Strength::Password, false);
+                let fits = number == 0
+                    && !text.starts_with(b"-")
+                    && is_secret(text, Strength::Password, false);
                 fits.then(|| vec![all])
             }
             Self::Number => {
@@ -128,11 +159,25 @@ impl Below for Answer {
                 let fits = number < 48 && text.len() > 2 && start > 0 && text.iter().all(is_part);
                 fits.then(|| vec![all])
             }
+            Self::Sent => {
+                let rest = text.strip_prefix(b"send ").filter(|_| number == 0)?;
+                let rest = rest.strip_prefix(b"-- ").unwrap_or(rest);
+                let close = match rest.first()? {
+                    b'"' => b'"',
+                    b'{' => b'}',
+                    _ => return None,
+                };
+                let len = rest[1..].iter().position(|&b| b == close || b == b'\\')?;
+                let from = start + text.len() - rest.len() + 1;
+                let fits = is_secret(&line[from..from + len], Strength::Password, true);
+                fits.then(|| vec![from..from + len])
+            }
             Self::Part => {
                 if number > 3 {
                     return None;
                 }
-                if text.is_empty() || text.len() > 8 && text[..8].eq_ignore_ascii_case(b"content-") {
+                if text.is_empty() || text.len() > 8 && text[..8].eq_ignore_ascii_case(b"content-")
+                {
                     return Some(Vec::new());
                 }
                 let fits = !text.starts_with(b"--") && is_secret(text, Strength::Password, false);
@@ -198,10 +243,21 @@ fn head(line: &[u8]) -> Option<Arc<dyn Below>> {
         return None;
     }
     const NUMBERS: [&[u8]; 7] = [
-        b"privateexponent:", b"prime1:", b"prime2:", b"exponent1:", b"exponent2:", b"coefficient:", b"priv:",
+        b"privateexponent:",
+        b"prime1:",
+        b"prime2:",
+        b"exponent1:",
+        b"exponent2:",
+        b"coefficient:",
+        b"priv:",
     ];
     if NUMBERS.contains(&&*lower) {
         return Some(Arc::new(Answer::Number));
+    }
+    let expects = lower.starts_with(b"expect ") || lower.starts_with(b"-re ");
+    let asks = [&b"assword"[..], b"passphrase"];
+    if expects && asks.iter().any(|word| memchr::memmem::find(&lower, word).is_some()) {
+        return Some(Arc::new(Answer::Sent));
     }
     let answer = dialogue(&lower)
         .or_else(|| named(text, &lower))
@@ -227,7 +283,8 @@ fn dialogue(lower: &[u8]) -> Option<Answer> {
 fn named(text: &[u8], lower: &[u8]) -> Option<Answer> {
     let mut at = text.iter().take_while(|b| b"\"'- {".contains(b)).count();
     let rest = &lower[at..];
-    let len = [&b"parameterkey"[..], b"name", b"key"].iter().find(|name| rest.starts_with(name))?.len();
+    let len =
+        [&b"parameterkey"[..], b"name", b"key"].iter().find(|name| rest.starts_with(name))?.len();
     at += len;
     at += text[at..].iter().take_while(|b| b"\"' ".contains(b)).count();
     if !matches!(text.get(at), Some(b':' | b'=')) {
@@ -235,7 +292,8 @@ fn named(text: &[u8], lower: &[u8]) -> Option<Answer> {
     }
     let name = &text[at + 1..];
     let skip = name.iter().take_while(|b| b"\"' \t".contains(b)).count();
-    let len = name[skip..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b)).count();
+    let len =
+        name[skip..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b)).count();
     let rest = &name[skip + len..];
     (rest.len() <= 2 && strength(&name[skip..skip + len]).is_some_and(|s| s != Strength::Weak))
         .then_some(Answer::Value)
@@ -266,6 +324,10 @@ fn arrow(text: &[u8]) -> Option<Answer> {
 
 /// `Password:`, `API key`, `Password for the user elastic:`, `the following password:`.
 fn label(lower: &[u8]) -> Option<Answer> {
+    let ends = [&b"the password"[..], b"this password", b"with password"];
+    if ends.iter().any(|end| lower.ends_with(end)) {
+        return Some(Answer::First);
+    }
     let colon = lower.ends_with(b":");
     let body = lower.strip_suffix(b":").unwrap_or(lower).trim_ascii_end();
     let is_text = |b: &u8| b.is_ascii_alphanumeric() || b" _-.,'()`/*#".contains(b);
@@ -290,8 +352,7 @@ fn label(lower: &[u8]) -> Option<Answer> {
     if colon && memchr::memmem::find(body, b"token").is_some() {
         return Some(Answer::Alone(Strength::Weak));
     }
-    let ends = [&b"the password"[..], b"this password", b"with password"];
-    ends.iter().any(|end| body.ends_with(end)).then_some(Answer::First)
+    None
 }
 
 /// `s:8:"password";s:6:"secret"` as PHP writes values.
@@ -305,7 +366,8 @@ fn serialized(line: &[u8], at: Range<usize>) -> Option<Found> {
     let len: usize = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
     let start = digits + 2;
     let value = rest.get(start..start + len)?;
-    (quote && is_secret(value, strength, true)).then(|| (at.end + start..at.end + start + len).into())
+    (quote && is_secret(value, strength, true))
+        .then(|| (at.end + start..at.end + start + len).into())
 }
 
 /// The value of the element behind one that is a label: `<td>Password</td><td>…</td>`.

@@ -15,7 +15,10 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 
 /// The value of the option that begins within `at`.
 fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
-    let name = line[at.end..].iter().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
+    let name = line[at.end..]
+        .iter()
+        .take(64)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
     let end = at.end + name.count();
     let strength = strength(&line[at.end..end])?;
     if line.get(end) == Some(&b'=') {
@@ -31,9 +34,10 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
 }
 
 fn fits(value: &[u8], strength: Strength) -> bool {
-    is_secret_argument(value) && match strength {
-        Strength::Password => true,
-        Strength::Strong => value.len() >= 5,
-        Strength::Weak => is_random(value, 16),
-    }
+    is_secret_argument(value)
+        && match strength {
+            Strength::Password => true,
+            Strength::Strong => value.len() >= 5,
+            Strength::Weak => is_random(value, 16),
+        }
 }

@@ -6,12 +6,38 @@ use std::ops::Range;
 
 /// Commands that read a password.
 const OF_PASSWORDS: &[&str] = &[
-    "passwd", "sudo -s", "sudo --stdin", "su -", "su root", "cryptsetup", "smbpasswd",
-    "--password-stdin", "--passphrase-fd", "--pass-stdin", "gcloud secrets", "kinit", "openconnect",
-    "--passwd-on-stdin", "ldappasswd", "faillock", "ssh-add",
-    "docker secret create", "podman secret create", "vault login", "gh auth login", "mkpasswd",
-    "keepassxc-cli", "ecryptfs-", "zfs load-key", "kadmin", "wg pubkey", "smbclient",
-    "openvpn", "--stdin-password", "bw login",
+    "passwd",
+    "sudo -s",
+    "sudo --stdin",
+    "su -",
+    "su root",
+    "cryptsetup",
+    "smbpasswd",
+    "--password-stdin",
+    "--passphrase-fd",
+    "--pass-stdin",
+    "gcloud secrets",
+    "kinit",
+    "openconnect",
+    "--passwd-on-stdin",
+    "ldappasswd",
+    "faillock",
+    "ssh-add",
+    "docker secret create",
+    "podman secret create",
+    "vault login",
+    "gh auth login",
+    "mkpasswd",
+    "keepassxc-cli",
+    "ecryptfs-",
+    "zfs load-key",
+    "kadmin",
+    "wg pubkey",
+    "smbclient",
+    "vncpasswd",
+    "openvpn",
+    "--stdin-password",
+    "bw login",
 ];
 
 /// Commands that read `user:password`.
@@ -70,14 +96,7 @@ fn colon(text: &[u8], pair: bool) -> usize {
 }
 
 /// The values among the arguments of `echo` or its like that begins at `start`.
-fn written(
-    line: &[u8],
-    start: usize,
-    len: usize,
-    end: usize,
-    pair: bool,
-    found: &mut Vec<Found>,
-) {
+fn written(line: &[u8], start: usize, len: usize, end: usize, pair: bool, found: &mut Vec<Found>) {
     let before = start.checked_sub(1).map(|at| line[at]);
     let is_word = before.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-.".contains(&b));
     if !is_word || line.get(start + len) != Some(&b' ') {

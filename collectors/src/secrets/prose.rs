@@ -7,9 +7,29 @@ use std::ops::Range;
 
 /// What a sentence calls a secret.
 const NOUNS: &[&str] = &[
-    "password", "passwd", "passphrase", "pass phrase", "passcode", "passwort", "kennwort", "secret",
-    "token", "credential", "pwd", " pw ", "psk", "community", "api key", "apikey", "access key",
-    "-shared key", "license key", "recovery key", "mot de passe", "contrase", "wachtwoord",
+    "password",
+    "passwd",
+    "passphrase",
+    "pass phrase",
+    "passcode",
+    "passwort",
+    "kennwort",
+    "secret",
+    "token",
+    "credential",
+    "pwd",
+    " pw ",
+    "psk",
+    "community",
+    "api key",
+    "apikey",
+    "access key",
+    "-shared key",
+    "license key",
+    "recovery key",
+    "mot de passe",
+    "contrase",
+    "wachtwoord",
 ];
 
 /// What a sentence calls a number that lets in.
@@ -17,20 +37,57 @@ const CODES: &[&str] = &["pin", "puk", "otp", "tan", "passcode", "code"];
 
 /// Words that bind a noun to the value behind them.
 const BINDING: &[&str] = &[
-    "is", "was", "are", "be", "to", "lautet", "ist", "war", "est", "es", "=", ":", "=>", "->", "as",
-    "become", "becomes", "equals", "value",
+    "is", "was", "are", "be", "to", "lautet", "ist", "war", "est", "es", "=", ":", "=>", "->",
+    "as", "become", "becomes", "equals", "value",
 ];
 
 /// Words that may stand between the noun and the value.
 const BETWEEN: &[&str] = &[
-    "attempt", "set", "generated", "now", "will", "typed", "entered", "used", "changed", "reset",
-    "password", "passphrase", "secret", "with", "using", "token", "string", "currently", "been",
-    "has", "then", "again", "here", "still", "initially", "temporarily", "once", "more", "only",
-    "old", "new", "key", "id", "phrase", "code", "s", "passe", "a", "ña", "the",
+    "attempt",
+    "set",
+    "generated",
+    "now",
+    "will",
+    "typed",
+    "entered",
+    "used",
+    "changed",
+    "reset",
+    "password",
+    "passphrase",
+    "secret",
+    "with",
+    "using",
+    "token",
+    "string",
+    "currently",
+    "been",
+    "has",
+    "then",
+    "again",
+    "here",
+    "still",
+    "initially",
+    "temporarily",
+    "once",
+    "more",
+    "only",
+    "old",
+    "new",
+    "key",
+    "id",
+    "phrase",
+    "code",
+    "s",
+    "passe",
+    "a",
+    "ña",
+    "the",
 ];
 
 /// Words that begin a phrase which says whose secret it is.
-const OWNING: &[&str] = &["for", "of", "on", "fuer", "f\u{fc}r", "von", "to", "in", "at", "der", "f=c3=bcr"];
+const OWNING: &[&str] =
+    &["for", "of", "on", "fuer", "f\u{fc}r", "von", "to", "in", "at", "der", "f=c3=bcr"];
 
 /// How many words are looked at.
 const WORDS: usize = 12;
@@ -146,7 +203,10 @@ fn is_word_byte(byte: u8) -> bool {
 /// The password behind the noun at `at`, with only words of a sentence between.
 fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let anchor = &line[at.clone()];
-    if line[..at.start].last().is_some_and(|&b| is_word_byte(b)) && is_word_byte(anchor[0]) && anchor[0] != b'-' {
+    if line[..at.start].last().is_some_and(|&b| is_word_byte(b))
+        && is_word_byte(anchor[0])
+        && anchor[0] != b'-'
+    {
         return None;
     }
     let text = &line[..line.len().min(at.end + REACH)];
@@ -172,11 +232,20 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         let inner = &text[found.inner.clone()];
         let lower = String::from_utf8_lossy(inner).to_ascii_lowercase();
         let ends = &text[found.inner.end..found.whole.end];
-        let colon = !found.quoted && ends.contains(&b':') || inner.is_empty() && ends.contains(&b'=');
+        let colon =
+            !found.quoted && ends.contains(&b':') || inner.is_empty() && ends.contains(&b'=');
         if found.quoted && (bound || number == 0 || owner == 0) && is_phrase(inner) {
             return Some(found.inner.into());
         }
-        if !found.quoted && BINDING.contains(&lower.as_str()) && !(owner > 0 && ["as", "a"].contains(&lower.as_str())) || colon && inner.is_empty() {
+        // In `the key of the tunnel to Berlin is …` it binds nothing yet.
+        let is_phrase_of_owner = owner > 0
+            && (lower == "as"
+                || lower == "to"
+                    && !word(text, found.whole.end)
+                        .is_some_and(|next| is_noted(&text[next.inner])));
+        if !found.quoted && BINDING.contains(&lower.as_str()) && !is_phrase_of_owner
+            || colon && inner.is_empty()
+        {
             bound = true;
             owner = 0;
             next = found.whole.end;
@@ -190,8 +259,9 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             }
             continue;
         }
-        if owner == 0 && !bound && OWNING.contains(&lower.as_str()) {
+        if owner == 0 && OWNING.contains(&lower.as_str()) {
             owner = 6;
+            bound = false;
             next = found.whole.end;
             continue;
         }
@@ -207,10 +277,22 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             continue;
         }
         let is_password = anchor.first().is_some_and(|b| b" pPkKwWmM".contains(b));
-        let fits = is_noted(inner) && (is_password || !is_resource(inner));
+        let fits = (is_noted(inner) || bound && is_generated(inner))
+            && (is_password || !is_resource(inner));
         return fits.then(|| found.inner.into());
     }
     None
+}
+
+/// Whether a word has letters of both cases, digits and signs, as what a generator makes.
+fn is_generated(word: &[u8]) -> bool {
+    let has = |of: fn(&u8) -> bool| word.iter().any(of);
+    word.len() >= 10
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+        && !word.iter().any(|b| b"(){}<>[]\"\\:&;,".contains(b))
+        && !is_name_of_thing(word)
 }
 
 /// Whether the word is a name as Kubernetes makes them, such as `app-token-k2x7m`.
@@ -255,7 +337,8 @@ fn before(line: &[u8], at: Range<usize>) -> Option<Found> {
         }
         words
     };
-    let lower = |index: usize| String::from_utf8_lossy(&head[words[index].clone()]).to_ascii_lowercase();
+    let lower =
+        |index: usize| String::from_utf8_lossy(&head[words[index].clone()]).to_ascii_lowercase();
     let last = words.len().checked_sub(1)?;
     let mut index = last;
     // Back over `as the`, `when asked for the`.
@@ -285,10 +368,19 @@ fn code(line: &[u8], at: Range<usize>) -> Option<Found> {
         return None;
     }
     if noun == "code" {
-        let head = String::from_utf8_lossy(&line[start.saturating_sub(24)..start]).to_ascii_lowercase();
+        let head =
+            String::from_utf8_lossy(&line[start.saturating_sub(24)..start]).to_ascii_lowercase();
         const KINDS: [&str; 10] = [
-            "verification", "security", "login", "access", "one-time", "confirmation", "auth",
-            "authentication", "2fa", "sms",
+            "verification",
+            "security",
+            "login",
+            "access",
+            "one-time",
+            "confirmation",
+            "auth",
+            "authentication",
+            "2fa",
+            "sms",
         ];
         if !KINDS.iter().any(|kind| head.trim_end().ends_with(kind)) {
             return None;

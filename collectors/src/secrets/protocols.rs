@@ -28,43 +28,114 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["authenticate "],
         r#"(?i)authenticate "?(?:plain|login|xoauth2|oauthbearer|scram-[a-z0-9-]+)"? "?(?<secret>[A-Za-z0-9+/]{6,}={0,2})"#,
     ),
-    ("authorization", &["urn:ietf:params:xml:ns:xmpp-sasl"], r"xmpp-sasl[^>]*>(?<secret>[A-Za-z0-9+/]{6,}={0,2})<"),
+    (
+        "authorization",
+        &["urn:ietf:params:xml:ns:xmpp-sasl"],
+        r"xmpp-sasl[^>]*>(?<secret>[A-Za-z0-9+/]{6,}={0,2})<",
+    ),
     ("authorization", &["apop "], r"APOP \S+ (?<secret>[0-9a-f]{32})"),
     ("password", &["identify "], r"(?i)nickserv :?identify (?:\S+ )?(?<secret>\S+)$"),
     ("password", &["oper "], r"^(?:\S+ )?OPER \S+ (?<secret>\S+)$"),
     // https://redis.io/docs/latest/commands/
-    ("password", &["requirepass", "masterauth"], r#"(?i)(?:requirepass|masterauth)"?[ =]+"?(?<secret>[^\s"']+)"#),
+    (
+        "password",
+        &["requirepass", "masterauth"],
+        r#"(?i)(?:requirepass|masterauth)"?[ =]+"?(?<secret>[^\s"']+)"#,
+    ),
     ("password", &["hello "], r#"(?i)hello [23] auth \S+ (?<secret>\S+)"#),
     ("password", &["\"hello\""], r#"(?i)"hello" "[23]" "auth" "[^"]*" "(?<secret>[^"]+)"#),
     ("password", &["\"auth\" \""], r#"(?i)"auth" (?:"[^"]*" )?"(?<secret>[^"]+)"\s*$"#),
-    ("password", &["auth\\r\\n", "auth\r"], r"(?i)\$4(?:\\r\\n|\r)auth(?:\\r\\n|\r)(?:\$[0-9]+(?:\\r\\n|\r))(?<secret>[^\\\r]+)"),
+    (
+        "password",
+        &["auth\\r\\n", "auth\r"],
+        r"(?i)\$4(?:\\r\\n|\r)auth(?:\\r\\n|\r)(?:\$[0-9]+(?:\\r\\n|\r))(?<secret>[^\\\r]+)",
+    ),
     ("password", &["setuser "], r"(?i)acl setuser \S+.*? [>#](?<secret>\S+)"),
-    ("password", &[" on >", " on #", " off >", " off #"], r"(?i)user \S+ (?:on|off)(?: \S+)*? [>#](?<secret>\S+)"),
+    (
+        "password",
+        &[" on >", " on #", " off >", " off #"],
+        r"(?i)user \S+ (?:on|off)(?: \S+)*? [>#](?<secret>\S+)",
+    ),
     ("password", &["authentication simple"], r#"authentication simple "(?<secret>[^"]+)"#),
     // RFC 2865 as FreeRADIUS shows it.
-    ("password", &["] (from client"], r"Login (?:incorrect|OK)[^\[]*(?:\([^)]*\))?[^\[]*\[[^\]/]*/(?<secret>[^\]]+)\] \(from client"),
+    (
+        "password",
+        &["] (from client"],
+        r"Login (?:incorrect|OK)[^\[]*(?:\([^)]*\))?[^\[]*\[[^\]/]*/(?<secret>[^\]]+)\] \(from client",
+    ),
     ("password", &["-password \""], r#"-Password "(?<secret>[^"]+)"#),
     ("password", &["-password:"], r#"Tunnel-Password:[0-9]+ [:+]?= "?(?<secret>[^"\s]+)"#),
-    ("password", &["chap-password", "-response = 0x", "nt-password"], r"(?:MS-CHAP2?-Response|CHAP-Password|[NL][TM]-Password) :?= 0x(?<secret>[0-9a-fA-F]{16,})"),
-    ("snmp-community", &["community "], r"(?:SNMP v[0-9a-z]+,|logged command:snmp-server) community (?<secret>\S+)"),
+    (
+        "password",
+        &["chap-password", "-response = 0x", "nt-password"],
+        r"(?:MS-CHAP2?-Response|CHAP-Password|[NL][TM]-Password) :?= 0x(?<secret>[0-9a-fA-F]{16,})",
+    ),
+    (
+        "snmp-community",
+        &["community "],
+        r"(?:SNMP v[0-9a-z]+,|logged command:snmp-server) community (?<secret>\S+)",
+    ),
     ("snmp-community", &["  c=\""], r#"  C="(?<secret>[^"]+)" "#),
     ("snmp-community", &["community:"], r"^\s*[Cc]ommunity: (?<secret>\S+)\s*$"),
     ("password", &["credentials:"], r"^\s*Credentials: [^\s:]+:(?<secret>\S+)\s*$"),
     // Hashes as `pwdump` writes them: of LAN Manager and of NT.
     ("password-hash", &[":::"], r"^[^:]+:[0-9]+:(?<secret>[0-9a-fA-F]{32}:[0-9a-fA-F]{32}):::"),
     // `wg show all dump`: private key, public key, port; then peers with preshared keys.
-    ("wireguard-key", &["\toff", "\t51820\t"], r"^(?:\S+\t)?(?<secret>[A-Za-z0-9+/]{43}=)\t[A-Za-z0-9+/]{43}=\t[0-9]+\t"),
-    ("wireguard-key", &["/32\t", "/24\t", "/0\t1", "/0\t0", "/128\t", "/64\t", "/16\t"], r"^(?:\S+\t)?[A-Za-z0-9+/]{43}=\t(?<secret>[A-Za-z0-9+/]{43}=)\t[^\t]*:[0-9]+\t"),
+    (
+        "wireguard-key",
+        &["\toff", "\t51820\t"],
+        r"^(?:\S+\t)?(?<secret>[A-Za-z0-9+/]{43}=)\t[A-Za-z0-9+/]{43}=\t[0-9]+\t",
+    ),
+    (
+        "wireguard-key",
+        &["/32\t", "/24\t", "/0\t1", "/0\t0", "/128\t", "/64\t", "/16\t"],
+        r"^(?:\S+\t)?[A-Za-z0-9+/]{43}=\t(?<secret>[A-Za-z0-9+/]{43}=)\t[^\t]*:[0-9]+\t",
+    ),
     ("password", &["jdbc:oracle:"], r#"jdbc:oracle:\w+:\w+/(?<secret>[^\s@"]+)@"#),
-    ("password", &["@tcp(", "@unix("], r#"(?:^|[\s"'=])[\w.-]+:(?<secret>[^\s@"']+)@(?:tcp|unix)\("#),
-    ("password", &["java.naming.security.credentials"], r"java\.naming\.security\.credentials=(?<secret>[^\s,}]+)"),
+    (
+        "password",
+        &["@tcp(", "@unix("],
+        r#"(?:^|[\s"'=])[\w.-]+:(?<secret>[^\s@"']+)@(?:tcp|unix)\("#,
+    ),
+    (
+        "password",
+        &["java.naming.security.credentials"],
+        r"java\.naming\.security\.credentials=(?<secret>[^\s,}]+)",
+    ),
     // RFC 7517: the members of private and symmetric keys.
     (
         "private-key",
         &["\"kty\"", "\"dp\"", "\"dq\"", "\"qi\"", "\"d\":"],
         r#""(?:d|p|q|dp|dq|qi|k)"\s*:\s*"(?<secret>[A-Za-z0-9_-]{40,})""#,
     ),
-    ("paseto", &["v4.local.", "v3.local.", "v2.local.", "v4.public.", "v2.public."], r"\bv[1-4]\.(?:local|public)\.[A-Za-z0-9_-]{32,}(?:\.[A-Za-z0-9_-]+)?"),
+    (
+        "paseto",
+        &["v4.local.", "v3.local.", "v2.local.", "v4.public.", "v2.public."],
+        r"\bv[1-4]\.(?:local|public)\.[A-Za-z0-9_-]{32,}(?:\.[A-Za-z0-9_-]+)?",
+    ),
+    (
+        "password",
+        &["assword"],
+        r#"(?:expect .*|^\s*-re .*|")[Pp]?assword[^"]*"\s*\{?\s*;?\s*send (?:-- )?"(?<secret>[^"\\$]+)"#,
+    ),
+    ("password", &["password "], r"^PASSWORD \S+ = (?<secret>\S+)\s*$"),
+    (
+        "password",
+        &[": (string) (len="],
+        r#"(?i)(?:password|passwd|passphrase|secret|token|apikey)\w*: \(string\) \(len=[0-9]+\) "(?<secret>[^"]+)"#,
+    ),
+    (
+        "password",
+        &["] => "],
+        r"(?i)\[[\w-]*(?:password|passwd|passphrase|secret|token|api_?key)\] => (?<secret>\S[^\r]*)$",
+    ),
+    ("password", &["username=", "user="], r#"\buser(?:name)?=[^\s%,"'&]+%(?<secret>[^\s,"'%&]+),"#),
+    ("wifi-key", &["key content"], r"Key Content\s*: (?<secret>[^\r]+)"),
+    (
+        "password",
+        &["reg_sz", "reg_binary", "reg_expand_sz", "reg_multi_sz"],
+        r"(?i)(?:password|passwd|pwd|secret|token|apikey)\s+REG_(?:SZ|BINARY|EXPAND_SZ|MULTI_SZ)\s+(?<secret>\S[^\r]*)",
+    ),
     ("webhook", &["/hooks/"], r"/hooks/(?<secret>[a-z0-9]{26})\b"),
     ("webhook", &["/with/key/"], r"/with/key/(?<secret>[A-Za-z0-9_-]{20,})"),
 ];
@@ -80,7 +151,10 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 }
 
 fn is_value(value: &[u8]) -> bool {
-    value.len() >= 3 && !is_placeholder(value) && !value.starts_with(b"<") && !value.starts_with(b"(")
+    value.len() >= 3
+        && !is_placeholder(value)
+        && !value.starts_with(b"<")
+        && !value.starts_with(b"(")
 }
 
 /// Whether it was sent and is no name of a test that passed.
@@ -104,7 +178,14 @@ fn redis(line: &[u8], at: Range<usize>) -> Option<Found> {
     };
     let words: Vec<&[u8]> = text[..len].split(|&b| b == b' ').collect();
     const MECHANISMS: [&[u8]; 9] = [
-        b"plain", b"login", b"xoauth2", b"cram-md5", b"digest-md5", b"ntlm", b"gssapi", b"external",
+        b"plain",
+        b"login",
+        b"xoauth2",
+        b"cram-md5",
+        b"digest-md5",
+        b"ntlm",
+        b"gssapi",
+        b"external",
         b"oauthbearer",
     ];
     let (first, last) = (words.first()?, words.last()?);

@@ -22,10 +22,7 @@ const PATTERNS: &[(&[&str], &str)] = &[
         r"(?i)(?:\b|040)(?:identified~+(?:by|with~+\S+?~+(?:by|as))(?:~+(?:password|values))?~*|(?:set~+)?password~+for~+\S+~*=(?:~*password)?|password~+from|\bpassword(?:~+|~*\())~*\(?~*TEXT",
     ),
     (&["identified"], r#"(?i)identified~+by~+"(?<secret>[^"\x00]+)"#),
-    (
-        &["identified"],
-        r#"(?i)identified~+by~+(?<secret>[A-Za-z0-9_$#][^\s'";,()]{2,})"#,
-    ),
+    (&["identified"], r#"(?i)identified~+by~+(?<secret>[A-Za-z0-9_$#][^\s'";,()]{2,})"#),
     (
         &["identified"],
         r#"(?i)identified~+by~+(?:'[^']*(?:''[^']*)*'|"[^"]*"|[^\s;]+)~+replace~+['"]?(?<secret>[^\s'";]+)"#,
@@ -37,10 +34,22 @@ const PATTERNS: &[(&[&str], &str)] = &[
         r"(?i)(?:pgp_sym_(?:en|de)crypt|aes_(?:en|de)crypt|des_(?:en|de)crypt|encode)(?:_bytea)?\([^',]+(?:'[^']*')?,~*TEXT",
     ),
     (&["sp_addlogin", "sp_password"], r"(?i)sp_addlogin~+'[^']*'~*,~*TEXT"),
-    (&[" key '", " key = '", "pragma key", "pragma rekey", "key='"], r"(?i)(?:\bas~+\w+~+key|pragma~+(?:re)?key~*=)~*TEXT"),
-    (&["md5('", "sha1('", "sha2('", "password('", "password(\""], r#"(?i)(?:password|passwd|pwd|pass)~*=~*\w+\(~*["'](?<secret>[^"'\x00]+)"#),
-    (&["set value"], r"(?i)\bset~+value~*=~*'(?<secret>[^'\x00]+)'~+where~+\w+~*=~*'[^']*(?:password|passwd|secret|token|api_?key)[^']*'"),
-    (&["conn ", "connect "], r#"(?i)^\s*(?:SQL>~*)?conn(?:ect)?~+[A-Za-z][\w$#]*/(?:"(?:[^"]+)"|(?<secret>[^\s@/"]+))"#),
+    (
+        &[" key '", " key = '", "pragma key", "pragma rekey", "key='"],
+        r"(?i)(?:\bas~+\w+~+key|pragma~+(?:re)?key~*=)~*TEXT",
+    ),
+    (
+        &["md5('", "sha1('", "sha2('", "password('", "password(\""],
+        r#"(?i)(?:password|passwd|pwd|pass)~*=~*\w+\(~*["'](?<secret>[^"'\x00]+)"#,
+    ),
+    (
+        &["set value"],
+        r"(?i)\bset~+value~*=~*'(?<secret>[^'\x00]+)'~+where~+\w+~*=~*'[^']*(?:password|passwd|secret|token|api_?key)[^']*'",
+    ),
+    (
+        &["conn ", "connect "],
+        r#"(?i)^\s*(?:SQL>~*)?conn(?:ect)?~+[A-Za-z][\w$#]*/(?:"(?:[^"]+)"|(?<secret>[^\s@/"]+))"#,
+    ),
 ];
 
 /// Strings that become secure ones in `PowerShell`, in either kind of quotes or bare.
@@ -63,13 +72,28 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         rules.push(Rule::pattern("sql-password", *anchors, &pattern)?.valid(is_literal));
     }
     let second = [
-        "login(", "auth(", "auth=(", "authenticate(", "bind_s(", "simple_bind(", "userpassword(",
-        "basicauth(", "credential(", "credentials(", "passwordcredential", "usernamepassword",
+        "login(",
+        "auth(",
+        "auth=(",
+        "authenticate(",
+        "bind_s(",
+        "simple_bind(",
+        "userpassword(",
+        "basicauth(",
+        "credential(",
+        "credentials(",
+        "passwordcredential",
+        "usernamepassword",
     ];
     rules.push(Rule::pattern("password", second, CALLS)?.valid(is_literal));
-    let third = ["->__construct(", "new pdo(", "mysqli", "getconnection(", "createconnection(", "connect("];
+    let third =
+        ["->__construct(", "new pdo(", "mysqli", "getconnection(", "createconnection(", "connect("];
     rules.push(Rule::pattern("password", third, THIRD)?.valid(is_literal));
-    rules.push(Rule::several("sql-password", ["insert into", "replace into", "insert\\040into"], insert)?);
+    rules.push(Rule::several(
+        "sql-password",
+        ["insert into", "replace into", "insert\\040into"],
+        insert,
+    )?);
     for pattern in SECURE {
         let rule = Rule::pattern("password", ["convertto-securestring"], pattern)?;
         rules.push(rule.valid(is_literal));
@@ -80,9 +104,8 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
 
 /// Whether a literal is a value and not a name, a parameter or a mask.
 fn is_literal(value: &[u8]) -> bool {
-    const WORDS: [&[u8]; 8] = [
-        b"values", b"password", b"externally", b"globally", b"random", b"by", b"as", b"with",
-    ];
+    const WORDS: [&[u8]; 8] =
+        [b"values", b"password", b"externally", b"globally", b"random", b"by", b"as", b"with"];
     let lower = value.to_ascii_lowercase();
     !is_placeholder(value)
         && !WORDS.contains(&&*lower)
@@ -110,9 +133,19 @@ fn insert(line: &[u8], at: Range<usize>) -> Vec<Found> {
         })
         .collect();
     let secret: Vec<Option<Strength>> = names.iter().map(|name| strength(name)).collect();
-    let position = |of: &[&[u8]]| names.iter().position(|name| of.contains(&name.to_ascii_lowercase().as_slice()));
-    let pair = position(&[b"name", b"key", b"option_name", b"meta_key", b"setting", b"variable", b"config_key"])
-        .zip(position(&[b"value", b"option_value", b"meta_value", b"config_value"]));
+    let position = |of: &[&[u8]]| {
+        names.iter().position(|name| of.contains(&name.to_ascii_lowercase().as_slice()))
+    };
+    let pair = position(&[
+        b"name",
+        b"key",
+        b"option_name",
+        b"meta_key",
+        b"setting",
+        b"variable",
+        b"config_key",
+    ])
+    .zip(position(&[b"value", b"option_value", b"meta_value", b"config_value"]));
     if secret.iter().all(Option::is_none) && pair.is_none() {
         return found;
     }
@@ -124,12 +157,14 @@ fn insert(line: &[u8], at: Range<usize>) -> Vec<Found> {
     while text.get(next) == Some(&b'(') {
         let Some((row, end)) = row(text, next + 1) else { break };
         for (index, value) in row.iter().enumerate() {
-            let named = pair.filter(|&(_, of)| of == index).and_then(|(name, _)| {
-                strength(&text[row.get(name)?.0.clone()])
-            });
+            let named = pair
+                .filter(|&(_, of)| of == index)
+                .and_then(|(name, _)| strength(&text[row.get(name)?.0.clone()]));
             let Some(strength) = named.or(secret.get(index).copied().flatten()) else { continue };
             let inner = &text[value.0.clone()];
-            let is_pin = strength == Strength::Weak && inner.len() < 9 && names[index].eq_ignore_ascii_case(b"pin");
+            let is_pin = strength == Strength::Weak
+                && inner.len() < 9
+                && names[index].eq_ignore_ascii_case(b"pin");
             if value.1 && (is_secret(inner, strength, true) || is_pin) {
                 found.push(value.0.clone().into());
             }

@@ -10,9 +10,23 @@ use std::{ops::Range, sync::Arc};
 
 /// Words of heads; every head holds one.
 const ANCHORS: &[&str] = &[
-    "passw", "passphrase", "secret", "token", "pwd", "api_key", "api key", "apikey", "value",
-    "authentication_string", "kennwort", "totp", "credential", "[ record ", ". row *",
-    "contrase", "passcode",
+    "passw",
+    "passphrase",
+    "secret",
+    "token",
+    "pwd",
+    "api_key",
+    "api key",
+    "apikey",
+    "value",
+    "authentication_string",
+    "kennwort",
+    "totp",
+    "credential",
+    "[ record ",
+    ". row *",
+    "contrase",
+    "passcode",
 ];
 
 /// The longest name of a column.
@@ -23,11 +37,29 @@ const COLUMNS: usize = 64;
 
 /// Names of columns that hold names, and of those that hold their values.
 const NAMES: &[&str] = &[
-    "key", "name", "field", "option_name", "variable", "variable_name", "property", "parameter",
-    "setting", "option", "attribute", "meta_key", "config_key", "parameterkey",
+    "key",
+    "name",
+    "field",
+    "option_name",
+    "variable",
+    "variable_name",
+    "property",
+    "parameter",
+    "setting",
+    "option",
+    "attribute",
+    "meta_key",
+    "config_key",
+    "parameterkey",
 ];
 const VALUES: &[&str] = &[
-    "value", "option_value", "setting", "variable_value", "meta_value", "config_value", "content",
+    "value",
+    "option_value",
+    "setting",
+    "variable_value",
+    "meta_value",
+    "config_value",
+    "content",
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
@@ -121,11 +153,19 @@ fn plain_head(line: &[u8]) -> Option<Table> {
         if !names.iter().all(|name| is_name(name, 4) || bar && name.is_empty()) {
             return None;
         }
-        if sign == Sign::Quoted(b',') && names.iter().any(|name| name.contains(&b' ')) && names.len() < 4 {
+        if sign == Sign::Quoted(b',')
+            && names.iter().any(|name| name.contains(&b' '))
+            && names.len() < 4
+        {
+            return None;
+        }
+        // Two commands with a pipe between are no head.
+        if bar && cells.len() == 2 && !line.starts_with(b" ") {
             return None;
         }
         let is_fields = bar && names.iter().any(|name| name.iter().any(u8::is_ascii_digit));
-        let secret = secret_columns(&names).filter(|secret| !is_fields && !is_pair(&names, secret))?;
+        let secret =
+            secret_columns(&names).filter(|secret| !is_fields && !is_pair(&names, secret))?;
         return Some(Table { sign, columns: cells.len(), starts: Vec::new(), secret, copy: false });
     }
     let cells = columns(line);
@@ -232,7 +272,8 @@ fn trim(line: &[u8], at: Range<usize>) -> Range<usize> {
 /// A cell without quotes.
 fn unquoted(line: &[u8], cell: &Range<usize>) -> Range<usize> {
     let text = &line[cell.clone()];
-    let is_quoted = |quote: u8| text.len() >= 2 && text[0] == quote && text[text.len() - 1] == quote;
+    let is_quoted =
+        |quote: u8| text.len() >= 2 && text[0] == quote && text[text.len() - 1] == quote;
     if is_quoted(b'"') || is_quoted(b'`') || is_quoted(b'\'') {
         cell.start + 1..cell.end - 1
     } else {
@@ -240,10 +281,8 @@ fn unquoted(line: &[u8], cell: &Range<usize>) -> Range<usize> {
     }
 }
 
-/// What is separated by two spaces or more, or by one where all is in capitals.
+/// What is separated by two spaces or more.
 fn columns(line: &[u8]) -> Vec<Range<usize>> {
-    let lower = line.iter().any(u8::is_ascii_lowercase);
-    let least = if lower { 2 } else { 1 };
     let mut cells: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     while at < line.len() && cells.len() <= COLUMNS {
@@ -254,7 +293,7 @@ fn columns(line: &[u8]) -> Vec<Range<usize>> {
         }
         let word = at + gap..at + gap + len;
         match cells.last_mut() {
-            Some(last) if gap < least => last.end = word.end,
+            Some(last) if gap < 2 => last.end = word.end,
             _ => cells.push(word.clone()),
         }
         at = word.end;
@@ -264,7 +303,9 @@ fn columns(line: &[u8]) -> Vec<Range<usize>> {
 
 /// Whether a line only separates rows, as `----+----`.
 fn is_ruler(line: &[u8]) -> bool {
-    line.len() >= 3 && line.iter().all(|b| b"-=+|: \t".contains(b)) && line.iter().any(|b| b"-=".contains(b))
+    line.len() >= 3
+        && line.iter().all(|b| b"-=+|: \t".contains(b))
+        && line.iter().any(|b| b"-=".contains(b))
 }
 
 /// Whether both may be rows of one table.
@@ -294,7 +335,11 @@ impl Below for Table {
         if self.copy && line == b"\\." {
             return None;
         }
-        let cells = if self.sign == Sign::Spaces { self.below_head(line)? } else { cells(line, self.sign)? };
+        let cells = if self.sign == Sign::Spaces {
+            self.below_head(line)?
+        } else {
+            cells(line, self.sign)?
+        };
         let is_record = matches!(self.sign, Sign::Record(_));
         if cells.len() != self.columns && self.sign != Sign::Spaces {
             return None;
@@ -338,12 +383,15 @@ impl Table {
                 .filter(|cell| is_cell(&line[cell.clone()]))
                 .collect(),
             Secret::Named(name, value) => {
-                let (name, value) = (&line[unquoted(line, &cells[*name])], unquoted(line, &cells[*value]));
+                let (name, value) =
+                    (&line[unquoted(line, &cells[*name])], unquoted(line, &cells[*value]));
                 let lower = name.to_ascii_lowercase();
                 let joined: Vec<u8> =
-                    lower.iter().map(|&b| if b == b' ' { b'_' } else { b }).collect();
+                    name.iter().map(|&b| if b == b' ' { b'_' } else { b }).collect();
                 let known = (lower == b"authentication_string").then_some(Strength::Strong);
-                let strength = known.or_else(|| strength(&joined));
+                // What Vault calls an accessor only names a token.
+                let is_name = lower.ends_with(b"accessor");
+                let strength = known.or_else(|| strength(&joined)).filter(|_| !is_name);
                 let text = &line[value.clone()];
                 let fits = strength
                     .is_some_and(|strength| is_cell(text) && is_secret(text, strength, true));
@@ -355,7 +403,8 @@ impl Table {
 
 /// Whether what stands in a column of secrets is one, and no remark such as `see vault`.
 fn is_cell(value: &[u8]) -> bool {
-    let is_remark = value.contains(&b' ') && value.iter().all(|b| b.is_ascii_lowercase() || *b == b' ');
+    let is_remark =
+        value.contains(&b' ') && value.iter().all(|b| b.is_ascii_lowercase() || *b == b' ');
     let is_flag = value.len() < 3 || value.iter().all(u8::is_ascii_digit) && value.len() < 4;
     // MySQL's for accounts that nobody can log in to.
     let is_locked = memchr::memmem::find(value, b"INVALIDSALT").is_some();

@@ -46,7 +46,7 @@ pub(super) struct Held {
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").field("rule", &self.rule).field("number", &self.number).finish()
+        f.debug_struct("Held").field("rule", &self.rule).field("number", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -82,12 +82,7 @@ fn seen(line: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// What of a rule's heads holds behind `lines`, which are whole, if `held` did before them.
-pub(super) fn after(
-    rule: usize,
-    heads: &Heads,
-    lines: &[u8],
-    held: Option<Held>,
-) -> Option<Held> {
+pub(super) fn after(rule: usize, heads: &Heads, lines: &[u8], held: Option<Held>) -> Option<Held> {
     let body = lines.strip_suffix(b"\n").unwrap_or(lines);
     let mut last: Option<Cow<'_, [u8]>> = None;
     let mut alike = true;

@@ -73,8 +73,14 @@ mod tests {
         let rule = Rule::pattern("token", ["token="], r"token=(?<secret>\S+)").unwrap();
         let redaction = Redaction::compile(vec![rule]).unwrap();
         for (text, expected) in [
-            ("\x1b[32mtoken\x1b[0m=\x1b[31mab\x1b[1mc\x1b[0m x", "\x1b[32mtoken\x1b[0m=\x1b[31m[redacted:token]\x1b[0m x"),
-            ("a \x1b[Kb\n\x1b[2mtoken=\x1b[22mabc\n\x1b[0m", "a \x1b[Kb\n\x1b[2mtoken=\x1b[22m[redacted:token]\n\x1b[0m"),
+            (
+                "\x1b[32mtoken\x1b[0m=\x1b[31mab\x1b[1mc\x1b[0m x",
+                "\x1b[32mtoken\x1b[0m=\x1b[31m[redacted:token]\x1b[0m x",
+            ),
+            (
+                "a \x1b[Kb\n\x1b[2mtoken=\x1b[22mabc\n\x1b[0m",
+                "a \x1b[Kb\n\x1b[2mtoken=\x1b[22m[redacted:token]\n\x1b[0m",
+            ),
             ("\x1b token=abc \x1b[", "\x1b token=[redacted:token] \x1b["),
         ] {
             assert_eq!(redaction.text(text), expected);

@@ -114,7 +114,10 @@ impl Redaction {
     pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
         let spans = self.0.spans(text, &State::Closed, &[], false);
         let whole = || std::iter::once(0..text.len()).collect();
-        spans.map_or_else(|_| whole(), |spans| spans.iter().map(|span| span.start..span.end).collect())
+        spans.map_or_else(
+            |_| whole(),
+            |spans| spans.iter().map(|span| span.start..span.end).collect(),
+        )
     }
 
     /// Redacts a short text made here: a path, a note, an error message.

@@ -41,7 +41,7 @@ impl Below for Column {
     fn values(&self, line: &[u8], number: usize) -> Option<Vec<std::ops::Range<usize>>> {
         let bar = line.iter().position(|&b| b == b'|');
         match bar {
-            Some(bar) => Some(vec![bar + 1..line.len()]),
+            Some(bar) => Some(std::iter::once(bar + 1..line.len()).collect()),
             None => (number < NEAR && line.starts_with(b"-")).then(Vec::new),
         }
     }
@@ -122,8 +122,7 @@ fn only_the_value_is_replaced() {
 fn what_a_head_says_holds_for_the_lines_below_it() {
     let table = format!("a|1\n#secret\nb|2\r\n-\n{}\nc|4\n", "x|3\n".repeat(200));
     let rows = "x|[redacted:column]\n".repeat(200);
-    let expected =
-        format!("a|1\n#secret\nb|[redacted:column]\r\n-\n{rows}\nc|4\n");
+    let expected = format!("a|1\n#secret\nb|[redacted:column]\r\n-\n{rows}\nc|4\n");
     assert_eq!(whole(&table), expected);
     let redaction = rules();
     let scrubbed = scrub(&redaction, SMALL, table.bytes().map(|byte| vec![byte]));
