@@ -640,7 +640,7 @@ fn positional(
     } else if word == "//" {
         let share = |a: &Argument| a.text.starts_with(b"//") || a.text.starts_with(b"\\\\");
         match arguments.iter().position(share) {
-            Some(at) if at == 0 => 1,
+            Some(0) => 1,
             _ => return,
         }
     } else {
@@ -691,7 +691,7 @@ fn slash(arguments: &[Argument], found: &mut Vec<Found>) {
         }
         let rest = &text[at + 1..];
         let host = rest.iter().rposition(|&b| b == b'@').unwrap_or(rest.len());
-        let slashes = rest[..host].iter().filter(|&&b| b == b'/').count();
+        let slashes = memchr::memchr_iter(b'/', &rest[..host]).count();
         if is_secret_argument(&rest[..host]) && slashes == 0 {
             found.push(argument.place(at + 1..at + 1 + host).into());
         }

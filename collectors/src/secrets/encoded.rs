@@ -58,7 +58,10 @@ impl Inner {
     fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
         let compile = || (self.rules)().and_then(Redaction::compile).ok();
         let redaction = self.redaction.get_or_init(compile);
-        redaction.as_ref().map_or_else(|| vec![0..text.len()], |redaction| redaction.places(text))
+        redaction.as_ref().map_or_else(
+            || std::iter::once(0..text.len()).collect(),
+            |redaction| redaction.places(text),
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// How far credentials may reach.
 const REACH: usize = 8192;
 
-/// Parameters of OAuth 1 and 2, OpenID Connect, SAML and servlets whose names say nothing.
+/// Parameters of OAuth 1 and 2, `OpenID` Connect, SAML and servlets whose names say nothing.
 const PARAMETERS: &[&str] = &[
     "code_verifier",
     "device_code",

@@ -141,13 +141,13 @@ fn is_name_of_thing(word: &[u8]) -> bool {
     let digits = word[letters..].iter().take_while(|b| b.is_ascii_digit()).count();
     // `web01`, `SHA256`, `utf8`; but `hunter2` is none, because whoever writes so writes passwords.
     let is_numbered = letters + digits == word.len() && letters <= 5 && digits <= 4;
-    let dots = word.iter().filter(|&&b| b == b'.').count();
+    let dots = memchr::memchr_iter(b'.', word).count();
     let is_host = dots >= 2 && word.iter().all(|b| plain(b) || b".-".contains(b));
     let is_version = word.first().is_some_and(u8::is_ascii_digit) && dots >= 1;
     let is_time = word.first().is_some_and(u8::is_ascii_digit)
         && word.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 2;
     let is_address = word.contains(&b'@') && dots > 0;
-    let is_path = word.iter().filter(|&&b| b == b'/').count() >= 2;
+    let is_path = memchr::memchr_iter(b'/', word).count() >= 2;
     let is_ticket = word[0] == b'#';
     is_numbered || is_host || is_version || is_time || is_address || is_path || is_ticket
 }
@@ -304,7 +304,7 @@ fn is_resource(word: &[u8]) -> bool {
 /// Whether what stands in quotes may be a password and is no name of a setting or placeholder.
 fn is_phrase(text: &[u8]) -> bool {
     let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
-    let blanks = text.iter().filter(|&&b| b == b' ').count();
+    let blanks = memchr::memchr_iter(b' ', text).count();
     let is_sentence = blanks > 5 || text.ends_with(b".");
     let lower = text.to_ascii_lowercase();
     let names_itself =

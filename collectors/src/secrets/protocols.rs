@@ -42,7 +42,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["requirepass", "masterauth"],
         r#"(?i)(?:requirepass|masterauth)"?[ =]+"?(?<secret>[^\s"']+)"#,
     ),
-    ("password", &["hello "], r#"(?i)hello [23] auth \S+ (?<secret>\S+)"#),
+    ("password", &["hello "], r"(?i)hello [23] auth \S+ (?<secret>\S+)"),
     ("password", &["\"hello\""], r#"(?i)"hello" "[23]" "auth" "[^"]*" "(?<secret>[^"]+)"#),
     ("password", &["\"auth\" \""], r#"(?i)"auth" (?:"[^"]*" )?"(?<secret>[^"]+)"\s*$"#),
     (

@@ -157,10 +157,10 @@ fn insert(line: &[u8], at: Range<usize>) -> Vec<Found> {
     while text.get(next) == Some(&b'(') {
         let Some((row, end)) = row(text, next + 1) else { break };
         for (index, value) in row.iter().enumerate() {
-            let named = pair
+            let by_name = pair
                 .filter(|&(_, of)| of == index)
                 .and_then(|(name, _)| strength(&text[row.get(name)?.0.clone()]));
-            let Some(strength) = named.or(secret.get(index).copied().flatten()) else { continue };
+            let Some(strength) = by_name.or(secret.get(index).copied().flatten()) else { continue };
             let inner = &text[value.0.clone()];
             let is_pin = strength == Strength::Weak
                 && inner.len() < 9
@@ -204,9 +204,8 @@ fn row(text: &[u8], start: usize) -> Option<Row> {
             loop {
                 match *text.get(at)? {
                     b'(' => depth += 1,
-                    b')' if depth == 0 => break,
+                    b')' | b',' if depth == 0 => break,
                     b')' => depth -= 1,
-                    b',' if depth == 0 => break,
                     _ => {}
                 }
                 at += 1;

@@ -171,7 +171,7 @@ fn plain_head(line: &[u8]) -> Option<Table> {
     let cells = columns(line);
     let names: Vec<&[u8]> = cells.iter().map(|cell| &line[cell.clone()]).collect();
     let is_head = |name: &&[u8]| is_name(name, 3) && !name.iter().any(u8::is_ascii_digit);
-    if names.len() < 2 || !names.iter().all(|name| is_head(name)) {
+    if names.len() < 2 || !names.iter().all(is_head) {
         return None;
     }
     let secret = secret_columns(&names).filter(|secret| !is_pair(&names, secret))?;
@@ -187,7 +187,7 @@ fn is_name(name: &[u8], words: usize) -> bool {
         && (name[0].is_ascii_alphabetic() || name[0] >= 0x80 || b"_#%".contains(&name[0]))
         && !name.ends_with(b".")
         && name.iter().all(is_part)
-        && name.iter().filter(|&&b| b == b' ').count() < words
+        && memchr::memchr_iter(b' ', name).count() < words
 }
 
 /// The columns of secrets among these; nothing if there are none.
@@ -224,7 +224,7 @@ fn column_strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Strong);
     }
     let has = |part: &&str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
-    if !ANCHORS.iter().any(|anchor| has(&anchor)) {
+    if !ANCHORS.iter().any(has) {
         return None;
     }
     if lower == b"totp" || lower.ends_with(b"_totp") || lower.starts_with(b"contrase") {
