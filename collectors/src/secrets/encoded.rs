@@ -92,7 +92,7 @@ pub(super) fn rules(plain: fn() -> Result<Vec<Rule>, RuleError>) -> Result<Vec<R
             ["\\u003c", "\\u0026", "\\u003d", "\\u0022"],
             escapes(Escape::Unicode),
         )?,
-        Rule::several("encoded", ["=3d", "=20"], escapes(Escape::Printable))?,
+        Rule::several("encoded", ["=3d"], escapes(Escape::Printable))?,
         Rule::several("encoded", ["#033[", "#012"], escapes(Escape::Octal))?,
     ])
 }

@@ -98,14 +98,14 @@ const REACH: usize = 256;
 /// A user and what stands behind it.
 const PAIRS: &[(&[&str], &str)] = &[
     (
-        &["creds", "credentials", "login", "account", "user/pass", "user/pw", "log in"],
+        &["creds", "credentials", "login: ", "login/pw", "user/pass", "user/pw"],
         r#"(?i)\b(?:creds|credentials|log ?in|account|user(?:name)?/(?:pass|pw)\w*|login/pw)\b(?:[ a-z]{0,40}?)(?: are| is|:)?[ ]*['"`]?[A-Za-z][\w.@\\-]{0,40}['"`]?(?: ?/ ?|:)['"`]?(?<secret>[^\s'"`,;]+)"#,
     ),
     (
-        &["admin / ", "root / ", "user / ", "user ", "administrator / "],
+        &[" / "],
         r#"(?i)\b(?:(?:admin|root|administrator|user)|user [\w.-]{1,40}) / ['"`]?(?<secret>[^\s'"`,;]+)"#,
     ),
-    (&["u: ", "user: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
+    (&["u: ", " pw: ", " pass: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
     (&["login attempt"], r"(?i)login attempt \[?b?'?[^\s/']{1,64}'?/b?'?(?<secret>[^\s'\]]+)"),
     (&["pw: ", "pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
 ];
@@ -117,7 +117,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         Rule::finder("code", [" code", "pin ", "pin:", "otp ", "otp:", "puk", "tan:"], code)?,
         Rule::pattern(
             "code",
-            ["code"],
+            ["is your"],
             r"(?i)\b(?:[A-Z]-)?(?<secret>[0-9]{4,8}) is your [a-z ]{0,40}code",
         )?,
         Rule::pattern("key", ["recovery"], r"(?<secret>(?:[0-9]{6}-){7}[0-9]{6})")?,

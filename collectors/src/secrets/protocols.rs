@@ -129,7 +129,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["] => "],
         r"(?i)\[[\w-]*(?:password|passwd|passphrase|secret|token|api_?key)\] => (?<secret>\S[^\r]*)$",
     ),
-    ("password", &["username=", "user="], r#"\buser(?:name)?=[^\s%,"'&]+%(?<secret>[^\s,"'%&]+),"#),
+    ("password", &["username="], r#"\buser(?:name)?=[^\s%,"'&]+%(?<secret>[^\s,"'%&]+),"#),
     ("wifi-key", &["key content"], r"Key Content\s*: (?<secret>[^\r]+)"),
     (
         "password",
