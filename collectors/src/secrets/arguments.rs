@@ -57,7 +57,7 @@ pub(super) fn after(line: &[u8], end: usize) -> Vec<Argument> {
                 _ => Vec::new(),
             }
         }
-        Some(b' ' | b'\t') => shell(line, end, audit_name(&line[end..].trim_ascii_start()[..]) > 0),
+        Some(b' ' | b'\t') => shell(line, end, audit_name(line[end..].trim_ascii_start()) > 0),
         _ => Vec::new(),
     }
 }
@@ -130,10 +130,10 @@ fn audit(line: &[u8], mut at: usize) -> Vec<Argument> {
         if line.get(at) == Some(&b'"') {
             at += 1;
             let len = line[at..].iter().take_while(|&&b| b != b'"').count();
-            for offset in at..at + len {
-                argument.push(line[offset], offset..offset + 1);
+            for (offset, &byte) in line[at..at + len].iter().enumerate() {
+                argument.push(byte, at + offset..at + offset + 1);
             }
-            at += len + 1;
+            at = (at + len + 1).min(line.len());
         } else {
             let len = line[at..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
             for pair in (at..at + len).step_by(2) {
@@ -184,10 +184,9 @@ fn is_end(line: &[u8], at: usize) -> bool {
     let next = line.get(at + 1);
     let blank = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
     match line[at] {
-        b'|' | b';' => true,
         b'&' => next == Some(&b'&') || blank(next),
         b'>' | b'#' => blank(next),
-        b')' | b']' | b'}' | b'`' => true,
+        b'|' | b';' | b')' | b']' | b'}' | b'`' => true,
         _ => false,
     }
 }
@@ -252,7 +251,7 @@ fn quoted(line: &[u8], start: usize, escapes: bool, argument: &mut Argument) -> 
         argument.push(line[at + len - 1], at..at + len);
         at += len;
     }
-    at + 1
+    (at + 1).min(line.len())
 }
 
 /// Takes what is between escaped quotes; returns where it goes on.

@@ -91,7 +91,9 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     let key = key_around(line, &at)?;
     let name = trimmed(line, &key);
     let place = Place::of(line, &key, &name);
-    if is_of_parts(&line[name.clone()]) {
+    let is_signed =
+        line[name.end..].starts_with(b"=AKIA") || line[name.end..].starts_with(b"=ASIA");
+    if is_of_parts(&line[name.clone()]) || is_signed && name.len() == b"Credential".len() {
         return None;
     }
     let strength = match strength(&line[name.clone()]) {

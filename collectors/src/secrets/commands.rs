@@ -61,8 +61,10 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
             "mysqlhotcopy",
             "pt-query-digest",
         ],
-        &[Glued("-p"), After("password", 1), Glued("--password="), Glued("--pass=")],
+        &[Glued("-p"), Glued("--password="), Glued("--pass=")],
     ),
+    (&["mysqladmin", "mariadb-admin"], &[After("password", 1)]),
+    (&["ansible-vault"], &[After("encrypt_string", 1)]),
     (&["sshpass", "lsshpass"], &[First("-p")]),
     (
         &["curl", "wcurl"],
@@ -83,6 +85,7 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
         &["http", "https", "httpie", "xh", "hey", "wrk", "ab", "siege"],
         &[Behind("-a", b':'), Behind("--auth", b':'), Behind("-A", b':'), Behind("-P", b':')],
     ),
+    (&["etcdctl", "consul", "kcadm.sh", "influx_inspect"], &[Behind("--user", b':')]),
     (&["aria2c", "axel"], &[Next("--http-passwd"), Next("--ftp-passwd")]),
     (
         &[
@@ -100,7 +103,13 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
     ),
     (
         &["redis-cli", "redis-benchmark", "valkey-cli", "valkey-benchmark", "keydb-cli"],
-        &[Opt("-a"), After("requirepass", 1), After("masterauth", 1), Next("--pass")],
+        &[
+            Opt("-a"),
+            After("requirepass", 1),
+            After("masterauth", 1),
+            After("auth", 2),
+            Next("--pass"),
+        ],
     ),
     (&["ipmitool"], &[Opt("-P"), Opt("-k"), Opt("-y"), After("password", 2)]),
     (
@@ -370,7 +379,7 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
         &[Glued("/password:"), Next("/rp"), Next("/p"), Glued("/passwordd:"), Glued("/pd:")],
     ),
     (&["useradd", "usermod", "groupmod", "groupadd", "newusers"], &[Next("-p")]),
-    (&["mkpasswd"], &[After("", 1)]),
+    (&["mkpasswd"], &[Last(1), Last(2)]),
     (&["vncpasswd", "x11vnc"], &[Next("-passwd")]),
     (
         &["openssl"],
@@ -415,7 +424,14 @@ const COMMANDS: &[(&[&str], &[Form])] = &[
         &[Opt("-w"), Next("-a"), Next("-p")],
     ),
     (&["influx", "influxd"], &[Opt("-p"), Next("-password"), Opt("-t")]),
-    (&["iscsiadm"], &[After("node.session.auth.password", 2)]),
+    (
+        &["iscsiadm"],
+        &[
+            After("node.session.auth.password", 1),
+            After("node.session.auth.password_in", 1),
+            After("discovery.sendtargets.auth.password", 1),
+        ],
+    ),
     (&["ssserver", "ss-server", "sslocal", "ss-local", "shadowsocks-server"], &[Opt("-k")]),
     (&["bw login"], &[After("login", 2)]),
     (&["bw unlock"], &[After("unlock", 1)]),
@@ -506,7 +522,9 @@ fn secrets(form: &Form, arguments: &[Argument], found: &mut Vec<Found>) {
                     }
                 } else if argument.text.starts_with(option.as_bytes()) && option.len() == 2 {
                     let sign = usize::from(argument.text.get(2) == Some(&b'='));
-                    if !argument.text.starts_with(b"--") {
+                    const LONG: [&[u8]; 6] =
+                        [b"assword", b"ass", b"asswd", b"ort", b"rofile", b"ath"];
+                    if !argument.text.starts_with(b"--") && !LONG.contains(&&argument.text[2..]) {
                         take(argument, 2 + sign);
                     }
                 }
@@ -622,7 +640,7 @@ fn positional(
     } else if word == "//" {
         let share = |a: &Argument| a.text.starts_with(b"//") || a.text.starts_with(b"\\\\");
         match arguments.iter().position(share) {
-            Some(at) if at == 0 => 1,
+            Some(0) => 1,
             _ => return,
         }
     } else {
@@ -673,7 +691,7 @@ fn slash(arguments: &[Argument], found: &mut Vec<Found>) {
         }
         let rest = &text[at + 1..];
         let host = rest.iter().rposition(|&b| b == b'@').unwrap_or(rest.len());
-        let slashes = rest[..host].iter().filter(|&&b| b == b'/').count();
+        let slashes = memchr::memchr_iter(b'/', &rest[..host]).count();
         if is_secret_argument(&rest[..host]) && slashes == 0 {
             found.push(argument.place(at + 1..at + 1 + host).into());
         }

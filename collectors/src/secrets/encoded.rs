@@ -58,7 +58,10 @@ impl Inner {
     fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
         let compile = || (self.rules)().and_then(Redaction::compile).ok();
         let redaction = self.redaction.get_or_init(compile);
-        redaction.as_ref().map_or_else(|| vec![0..text.len()], |redaction| redaction.places(text))
+        redaction.as_ref().map_or_else(
+            || std::iter::once(0..text.len()).collect(),
+            |redaction| redaction.places(text),
+        )
     }
 }
 
@@ -76,6 +79,7 @@ pub(super) fn rules(plain: fn() -> Result<Vec<Rule>, RuleError>) -> Result<Vec<R
         Rule::several("encoded", ["proctitle=", " cmd=", " data=", "argc="], of(audit))?,
         Rule::several("encoded", base64_anchors(), of(within_base64))?,
         Rule::several("encoded", ["base64 -d", "base64 --decode", "base64 -D"], of(piped))?,
+        Rule::several("authorization", ["\"auth\"", "_auth", "auth\\\""], of(pair))?,
         Rule::several(
             "encoded",
             ["-enc", "powershell -e ", "powershell.exe -e ", "pwsh -e "],
@@ -88,7 +92,7 @@ pub(super) fn rules(plain: fn() -> Result<Vec<Rule>, RuleError>) -> Result<Vec<R
             ["\\u003c", "\\u0026", "\\u003d", "\\u0022"],
             escapes(Escape::Unicode),
         )?,
-        Rule::several("encoded", ["=3d", "=20"], escapes(Escape::Printable))?,
+        Rule::several("encoded", ["=3d"], escapes(Escape::Printable))?,
         Rule::several("encoded", ["#033[", "#012"], escapes(Escape::Octal))?,
     ])
 }
@@ -228,10 +232,29 @@ fn piped(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
     found
 }
 
+/// `user:password` in base64, as the configuration of Docker and npm has it.
+fn pair(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
+    let text = &line[..line.len().min(at.end + 512)];
+    let start = at.end + text[at.end..].iter().take_while(|b| b" :=\"'\\".contains(b)).count();
+    let len = text[start..].iter().take_while(|b| is_base64(**b) || **b == b'=').count();
+    let word = &text[start..start + len];
+    let is_pair = |decoded: Vec<u8>| {
+        let colon = decoded.iter().position(|&b| b == b':');
+        is_text(&decoded) && colon.is_some_and(|at| at > 0 && at + 3 < decoded.len())
+    };
+    if len >= 8 && len % 4 == 0 && from_base64(word).is_some_and(is_pair) {
+        vec![(start..start + len).into()]
+    } else {
+        Vec::new()
+    }
+}
+
 /// `-EncodedCommand`, which is UTF-16 in base64, and may be shortened.
 fn powershell(inner: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
     let text = &line[..line.len().min(at.end + REACH)];
-    let option = text[at.end..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let shortened = !line[at.clone()].ends_with(b" ");
+    let letters = text[at.end..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let option = if shortened { letters } else { 0 };
     let mut start = at.end + option;
     start += text[start..].iter().take_while(|b| b" \"'".contains(b)).count();
     let len = text[start..].iter().take_while(|b| is_base64(**b) || **b == b'=').count();

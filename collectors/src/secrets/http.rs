@@ -10,7 +10,7 @@ use std::ops::Range;
 /// How far credentials may reach.
 const REACH: usize = 8192;
 
-/// Parameters of OAuth 1 and 2, OpenID Connect, SAML and servlets whose names say nothing.
+/// Parameters of OAuth 1 and 2, `OpenID` Connect, SAML and servlets whose names say nothing.
 const PARAMETERS: &[&str] = &[
     "code_verifier",
     "device_code",
@@ -36,7 +36,9 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         Rule::several("authorization", ["authorization"], authorization)?,
         Rule::several("cookie", ["cookie"], cookies)?,
         Rule::pattern("session", PARAMETERS, &pattern)?.valid(|value| {
-            !is_placeholder(value) && value.iter().any(u8::is_ascii_digit)
+            !value.starts_with(b"0x")
+                && !is_placeholder(value)
+                && value.iter().any(u8::is_ascii_digit)
                 || is_random(value, 12)
                 || value.len() > 6 && value.iter().skip(1).any(u8::is_ascii_uppercase)
         }),

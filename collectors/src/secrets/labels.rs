@@ -11,7 +11,9 @@ use std::{ops::Range, sync::Arc};
 
 /// Words of labels; every label holds one.
 const ANCHORS: &[&str] = &[
-    "passw",
+    "assword",
+    "passwd",
+    "passwort",
     "passphrase",
     "secret",
     "token",
@@ -30,6 +32,13 @@ const ANCHORS: &[&str] = &[
     "private key",
     "license key",
     "recovery key",
+    "privateexponent:",
+    "prime1:",
+    "prime2:",
+    "exponent1:",
+    "exponent2:",
+    "coefficient:",
+    "priv:",
 ];
 
 /// A longer line is no label.
@@ -38,6 +47,7 @@ const LONGEST_LABEL: usize = 160;
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     let between = ["</td>", "</dt>", "</th>", "</b>", "</strong>", "</label>", "</name>"];
     Ok(vec![
+        Rule::finder("labelled", ["\";s:"], serialized)?,
         Rule::below("labelled", ANCHORS, Heads { head, alike: |_, _| false })?,
         Rule::finder("labelled", between, next_element)?,
     ])
@@ -58,13 +68,23 @@ enum Answer {
     Dialogue(usize),
     /// The next argument.
     Argument,
+    /// What a script sends.
+    Sent,
     /// A part of a form, below an empty line.
     Part,
+    /// A number in lines of hexadecimal pairs, as `openssl` shows keys.
+    Number,
 }
 
+/// A single place.
+fn one(place: Range<usize>) -> Vec<Range<usize>> {
+    std::iter::once(place).collect()
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of answer")]
 impl Below for Answer {
     fn once(&self) -> bool {
-        true
+        !matches!(self, Self::Number)
     }
 
     fn values(&self, line: &[u8], number: usize) -> Option<Vec<Range<usize>>> {
@@ -81,7 +101,7 @@ impl Below for Answer {
                 }
                 let inner = unwrapped(text);
                 let value = &text[inner.clone()];
-                let is_word = !value.iter().any(|b| b.is_ascii_whitespace());
+                let is_word = !value.iter().any(u8::is_ascii_whitespace);
                 let fits = match strength {
                     Strength::Password => {
                         is_noted(value) || is_random(value, 12) || has_signs(value)
@@ -89,8 +109,16 @@ impl Below for Answer {
                     Strength::Strong => value.len() >= 8 && is_noted(value) || is_random(value, 16),
                     Strength::Weak => is_random(value, 16),
                 };
-                if is_word && fits && !value.ends_with(b":") && !is_placeholder(value) {
-                    return Some(vec![start + inner.start..start + inner.end]);
+                // `CURLOPT_USERPWD` is the name of a constant.
+                let is_constant = value.contains(&b'_')
+                    && value.iter().all(|b| !b.is_ascii_lowercase() && *b != b'-');
+                if is_word
+                    && !is_constant
+                    && fits
+                    && !value.ends_with(b":")
+                    && !is_placeholder(value)
+                {
+                    return Some(one(start + inner.start..start + inner.end));
                 }
                 None
             }
@@ -99,7 +127,7 @@ impl Below for Answer {
                     return None;
                 }
                 let value = named_value(text)?;
-                Some(vec![start + value.start..start + value.end])
+                Some(one(start + value.start..start + value.end))
             }
             Self::First => {
                 if number > 0 {
@@ -107,7 +135,7 @@ impl Below for Answer {
                 }
                 let len = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
                 let inner = unwrapped(&text[..len]);
-                is_noted(&text[inner.clone()]).then(|| vec![start + inner.start..start + inner.end])
+                is_noted(&text[inner.clone()]).then(|| one(start + inner.start..start + inner.end))
             }
             Self::Quoted => {
                 if number > 0 {
@@ -118,7 +146,7 @@ impl Below for Answer {
                 let len = text.iter().rposition(|&b| b == quote)?.checked_sub(open + 1)?;
                 let value = open + 1..open + 1 + len;
                 let fits = is_secret(&text[value.clone()], Strength::Password, true);
-                fits.then(|| vec![start + value.start..start + value.end])
+                fits.then(|| one(start + value.start..start + value.end))
             }
             Self::Dialogue(after) => {
                 if number < after {
@@ -131,14 +159,31 @@ impl Below for Answer {
                 let value = &text[from..];
                 let is_base64 =
                     value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
-                (value.len() >= 4 && value.len() % 4 == 0 && is_base64 && from <= 8)
-                    .then(|| vec![start + from..all.end])
+                (value.len() >= 4 && value.len().is_multiple_of(4) && is_base64 && from <= 8)
+                    .then(|| one(start + from..all.end))
             }
             Self::Argument => {
-                let fits = number == 0
-                    && !text.starts_with(b"-")
-                    && is_secret(text, Strength::Password, false);
-                fits.then(|| vec![all])
+                // A manual goes on with words.
+                let fits = number == 0 && !text.starts_with(b"-") && is_noted(text);
+                fits.then(|| one(all))
+            }
+            Self::Number => {
+                let is_part = |b: &u8| b.is_ascii_hexdigit() || *b == b':';
+                let fits = number < 48 && text.len() > 2 && start > 0 && text.iter().all(is_part);
+                fits.then(|| one(all))
+            }
+            Self::Sent => {
+                let rest = text.strip_prefix(b"send ").filter(|_| number == 0)?;
+                let rest = rest.strip_prefix(b"-- ").unwrap_or(rest);
+                let close = match rest.first()? {
+                    b'"' => b'"',
+                    b'{' => b'}',
+                    _ => return None,
+                };
+                let len = rest[1..].iter().position(|&b| b == close || b == b'\\')?;
+                let from = start + text.len() - rest.len() + 1;
+                let fits = is_secret(&line[from..from + len], Strength::Password, true);
+                fits.then(|| one(from..from + len))
             }
             Self::Part => {
                 if number > 3 {
@@ -149,7 +194,7 @@ impl Below for Answer {
                     return Some(Vec::new());
                 }
                 let fits = !text.starts_with(b"--") && is_secret(text, Strength::Password, false);
-                fits.then(|| vec![all])
+                fits.then(|| one(all))
             }
         }
     }
@@ -188,15 +233,12 @@ fn named_value(text: &[u8]) -> Option<Range<usize>> {
     at += text[at..].iter().take_while(|b| b" \t".contains(b)).count();
     let rest = &text[at..];
     let quote = rest.first().copied().filter(|b| b"\"'".contains(b));
-    let (from, end) = match quote {
-        Some(quote) => {
-            let len = rest[1..].iter().position(|&b| b == quote)?;
-            (at + 1, at + 1 + len)
-        }
-        None => {
-            let len = rest.iter().position(|&b| b == b'<').unwrap_or(rest.len());
-            (at, at + rest[..len].trim_ascii_end().len())
-        }
+    let (from, end) = if let Some(quote) = quote {
+        let len = rest[1..].iter().position(|&b| b == quote)?;
+        (at + 1, at + 1 + len)
+    } else {
+        let len = rest.iter().position(|&b| b == b'<').unwrap_or(rest.len());
+        (at, at + rest[..len].trim_ascii_end().len())
     };
     is_secret(&text[from..end], Strength::Password, quote.is_some()).then_some(from..end)
 }
@@ -209,6 +251,23 @@ fn head(line: &[u8]) -> Option<Arc<dyn Below>> {
     let lower = text.to_ascii_lowercase();
     if !ANCHORS.iter().any(|anchor| memchr::memmem::find(&lower, anchor.as_bytes()).is_some()) {
         return None;
+    }
+    const NUMBERS: [&[u8]; 7] = [
+        b"privateexponent:",
+        b"prime1:",
+        b"prime2:",
+        b"exponent1:",
+        b"exponent2:",
+        b"coefficient:",
+        b"priv:",
+    ];
+    if NUMBERS.contains(&&*lower) {
+        return Some(Arc::new(Answer::Number));
+    }
+    let expects = lower.starts_with(b"expect ") || lower.starts_with(b"-re ");
+    let asks = [&b"assword"[..], b"passphrase"];
+    if expects && asks.iter().any(|word| memchr::memmem::find(&lower, word).is_some()) {
+        return Some(Arc::new(Answer::Sent));
     }
     let answer = dialogue(&lower)
         .or_else(|| named(text, &lower))
@@ -275,13 +334,17 @@ fn arrow(text: &[u8]) -> Option<Answer> {
 
 /// `Password:`, `API key`, `Password for the user elastic:`, `the following password:`.
 fn label(lower: &[u8]) -> Option<Answer> {
+    let ends = [&b"the password"[..], b"this password", b"with password"];
+    if ends.iter().any(|end| lower.ends_with(end)) {
+        return Some(Answer::First);
+    }
     let colon = lower.ends_with(b":");
     let body = lower.strip_suffix(b":").unwrap_or(lower).trim_ascii_end();
     let is_text = |b: &u8| b.is_ascii_alphanumeric() || b" _-.,'()`/*#".contains(b);
     if body.is_empty() || !body.iter().all(is_text) {
         return None;
     }
-    let words = body.iter().filter(|&&b| b == b' ').count() + 1;
+    let words = memchr::memchr_iter(b' ', body).count() + 1;
     let nouns = [&b"password"[..], b"passphrase", b"passwort"];
     if words <= 4 {
         let joined: Vec<u8> = body
@@ -299,8 +362,22 @@ fn label(lower: &[u8]) -> Option<Answer> {
     if colon && memchr::memmem::find(body, b"token").is_some() {
         return Some(Answer::Alone(Strength::Weak));
     }
-    let ends = [&b"the password"[..], b"this password", b"with password"];
-    ends.iter().any(|end| body.ends_with(end)).then_some(Answer::First)
+    None
+}
+
+/// `s:8:"password";s:6:"secret"` as PHP writes values.
+fn serialized(line: &[u8], at: Range<usize>) -> Option<Found> {
+    let head = &line[at.start.saturating_sub(64)..at.start];
+    let open = head.iter().rposition(|&b| b == b'"')?;
+    let strength = strength(&head[open + 1..])?;
+    let rest = &line[at.end..];
+    let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+    let quote = rest.get(digits..digits + 2)? == b":\"";
+    let len: usize = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    let start = digits + 2;
+    let value = rest.get(start..start + len)?;
+    (quote && is_secret(value, strength, true))
+        .then(|| (at.end + start..at.end + start + len).into())
 }
 
 /// The value of the element behind one that is a label: `<td>Password</td><td>…</td>`.
@@ -325,7 +402,7 @@ fn next_element(line: &[u8], at: Range<usize>) -> Option<Found> {
     }
     let len = rest[start..].iter().position(|&b| b == b'<').unwrap_or(rest.len() - start);
     let value = &rest[start..start + len];
-    let is_sentence = value.iter().filter(|&&b| b == b' ').count() > 4 || value.ends_with(b".");
+    let is_sentence = memchr::memchr_iter(b' ', value).count() > 4 || value.ends_with(b".");
     let is_words = value.iter().all(|b| b.is_ascii_lowercase() || *b == b' ');
     (!is_sentence && !is_words && is_secret(value, strength, true))
         .then(|| (at.end + start..at.end + start + len).into())

@@ -34,6 +34,7 @@ const OF_PASSWORDS: &[&str] = &[
     "kadmin",
     "wg pubkey",
     "smbclient",
+    "vncpasswd",
     "openvpn",
     "--stdin-password",
     "bw login",

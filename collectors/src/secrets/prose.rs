@@ -98,16 +98,16 @@ const REACH: usize = 256;
 /// A user and what stands behind it.
 const PAIRS: &[(&[&str], &str)] = &[
     (
-        &["creds", "credentials", "login", "account", "user/pass", "user/pw", "log in"],
+        &["creds", "credentials", "login: ", "login/pw", "user/pass", "user/pw"],
         r#"(?i)\b(?:creds|credentials|log ?in|account|user(?:name)?/(?:pass|pw)\w*|login/pw)\b(?:[ a-z]{0,40}?)(?: are| is|:)?[ ]*['"`]?[A-Za-z][\w.@\\-]{0,40}['"`]?(?: ?/ ?|:)['"`]?(?<secret>[^\s'"`,;]+)"#,
     ),
     (
-        &["admin / ", "root / ", "user / ", "user ", "administrator / "],
+        &[" / "],
         r#"(?i)\b(?:(?:admin|root|administrator|user)|user [\w.-]{1,40}) / ['"`]?(?<secret>[^\s'"`,;]+)"#,
     ),
-    (&["u: ", "user: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
+    (&["u: ", " pw: ", " pass: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
     (&["login attempt"], r"(?i)login attempt \[?b?'?[^\s/']{1,64}'?/b?'?(?<secret>[^\s'\]]+)"),
-    (&["(pw:", "pw: ", "pw:", " pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
+    (&["pw: ", "pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
@@ -117,7 +117,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         Rule::finder("code", [" code", "pin ", "pin:", "otp ", "otp:", "puk", "tan:"], code)?,
         Rule::pattern(
             "code",
-            ["code"],
+            ["is your"],
             r"(?i)\b(?:[A-Z]-)?(?<secret>[0-9]{4,8}) is your [a-z ]{0,40}code",
         )?,
         Rule::pattern("key", ["recovery"], r"(?<secret>(?:[0-9]{6}-){7}[0-9]{6})")?,
@@ -141,13 +141,13 @@ fn is_name_of_thing(word: &[u8]) -> bool {
     let digits = word[letters..].iter().take_while(|b| b.is_ascii_digit()).count();
     // `web01`, `SHA256`, `utf8`; but `hunter2` is none, because whoever writes so writes passwords.
     let is_numbered = letters + digits == word.len() && letters <= 5 && digits <= 4;
-    let dots = word.iter().filter(|&&b| b == b'.').count();
+    let dots = memchr::memchr_iter(b'.', word).count();
     let is_host = dots >= 2 && word.iter().all(|b| plain(b) || b".-".contains(b));
     let is_version = word.first().is_some_and(u8::is_ascii_digit) && dots >= 1;
     let is_time = word.first().is_some_and(u8::is_ascii_digit)
         && word.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 2;
     let is_address = word.contains(&b'@') && dots > 0;
-    let is_path = word.iter().filter(|&&b| b == b'/').count() >= 2;
+    let is_path = memchr::memchr_iter(b'/', word).count() >= 2;
     let is_ticket = word[0] == b'#';
     is_numbered || is_host || is_version || is_time || is_address || is_path || is_ticket
 }
@@ -237,7 +237,13 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         if found.quoted && (bound || number == 0 || owner == 0) && is_phrase(inner) {
             return Some(found.inner.into());
         }
-        if !found.quoted && BINDING.contains(&lower.as_str()) && !(owner > 0 && lower == "to")
+        // In `the key of the tunnel to Berlin is …` it binds nothing yet.
+        let is_phrase_of_owner = owner > 0
+            && (lower == "as"
+                || lower == "to"
+                    && !word(text, found.whole.end)
+                        .is_some_and(|next| is_noted(&text[next.inner])));
+        if !found.quoted && BINDING.contains(&lower.as_str()) && !is_phrase_of_owner
             || colon && inner.is_empty()
         {
             bound = true;
@@ -253,8 +259,9 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             }
             continue;
         }
-        if owner == 0 && !bound && OWNING.contains(&lower.as_str()) {
+        if owner == 0 && OWNING.contains(&lower.as_str()) {
             owner = 6;
+            bound = false;
             next = found.whole.end;
             continue;
         }
@@ -270,10 +277,22 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             continue;
         }
         let is_password = anchor.first().is_some_and(|b| b" pPkKwWmM".contains(b));
-        let fits = is_noted(inner) && (is_password || !is_resource(inner));
+        let fits = (is_noted(inner) || bound && is_generated(inner))
+            && (is_password || !is_resource(inner));
         return fits.then(|| found.inner.into());
     }
     None
+}
+
+/// Whether a word has letters of both cases, digits and signs, as what a generator makes.
+fn is_generated(word: &[u8]) -> bool {
+    let has = |of: fn(&u8) -> bool| word.iter().any(of);
+    word.len() >= 10
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+        && !word.iter().any(|b| b"(){}<>[]\"\\:&;,".contains(b))
+        && !is_name_of_thing(word)
 }
 
 /// Whether the word is a name as Kubernetes makes them, such as `app-token-k2x7m`.
@@ -285,7 +304,7 @@ fn is_resource(word: &[u8]) -> bool {
 /// Whether what stands in quotes may be a password and is no name of a setting or placeholder.
 fn is_phrase(text: &[u8]) -> bool {
     let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
-    let blanks = text.iter().filter(|&&b| b == b' ').count();
+    let blanks = memchr::memchr_iter(b' ', text).count();
     let is_sentence = blanks > 5 || text.ends_with(b".");
     let lower = text.to_ascii_lowercase();
     let names_itself =

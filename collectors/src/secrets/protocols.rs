@@ -42,7 +42,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["requirepass", "masterauth"],
         r#"(?i)(?:requirepass|masterauth)"?[ =]+"?(?<secret>[^\s"']+)"#,
     ),
-    ("password", &["hello "], r#"(?i)hello [23] auth \S+ (?<secret>\S+)"#),
+    ("password", &["hello "], r"(?i)hello [23] auth \S+ (?<secret>\S+)"),
     ("password", &["\"hello\""], r#"(?i)"hello" "[23]" "auth" "[^"]*" "(?<secret>[^"]+)"#),
     ("password", &["\"auth\" \""], r#"(?i)"auth" (?:"[^"]*" )?"(?<secret>[^"]+)"\s*$"#),
     (
@@ -101,6 +101,40 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         "password",
         &["java.naming.security.credentials"],
         r"java\.naming\.security\.credentials=(?<secret>[^\s,}]+)",
+    ),
+    // RFC 7517: the members of private and symmetric keys.
+    (
+        "private-key",
+        &["\"kty\"", "\"dp\"", "\"dq\"", "\"qi\"", "\"d\":"],
+        r#""(?:d|p|q|dp|dq|qi|k)"\s*:\s*"(?<secret>[A-Za-z0-9_-]{40,})""#,
+    ),
+    (
+        "paseto",
+        &["v4.local.", "v3.local.", "v2.local.", "v4.public.", "v2.public."],
+        r"\bv[1-4]\.(?:local|public)\.[A-Za-z0-9_-]{32,}(?:\.[A-Za-z0-9_-]+)?",
+    ),
+    (
+        "password",
+        &["assword"],
+        r#"(?:expect .*|^\s*-re .*|")[Pp]?assword[^"]*"\s*\{?\s*;?\s*send (?:-- )?"(?<secret>[^"\\$]+)"#,
+    ),
+    ("password", &["password "], r"^PASSWORD \S+ = (?<secret>\S+)\s*$"),
+    (
+        "password",
+        &[": (string) (len="],
+        r#"(?i)(?:password|passwd|passphrase|secret|token|apikey)\w*: \(string\) \(len=[0-9]+\) "(?<secret>[^"]+)"#,
+    ),
+    (
+        "password",
+        &["] => "],
+        r"(?i)\[[\w-]*(?:password|passwd|passphrase|secret|token|api_?key)\] => (?<secret>\S[^\r]*)$",
+    ),
+    ("password", &["username="], r#"\buser(?:name)?=[^\s%,"'&]+%(?<secret>[^\s,"'%&]+),"#),
+    ("wifi-key", &["key content"], r"Key Content\s*: (?<secret>[^\r]+)"),
+    (
+        "password",
+        &["reg_sz", "reg_binary", "reg_expand_sz", "reg_multi_sz"],
+        r"(?i)(?:password|passwd|pwd|secret|token|apikey)\s+REG_(?:SZ|BINARY|EXPAND_SZ|MULTI_SZ)\s+(?<secret>\S[^\r]*)",
     ),
     ("webhook", &["/hooks/"], r"/hooks/(?<secret>[a-z0-9]{26})\b"),
     ("webhook", &["/with/key/"], r"/with/key/(?<secret>[A-Za-z0-9_-]{20,})"),

@@ -19,7 +19,7 @@ const SPACE: &str = r"(?:\s|\\040)";
 const PATTERNS: &[(&[&str], &str)] = &[
     (
         &["identified", "password"],
-        r"(?i)\b(?:identified~+(?:by|with~+\S+?~+(?:by|as))(?:~+(?:password|values))?~*|(?:set~+)?password~+for~+\S+~*=(?:~*password)?|password~+from|\bpassword(?:~+|~*\())~*\(?~*TEXT",
+        r"(?i)(?:\b|040)(?:identified~+(?:by|with~+\S+?~+(?:by|as))(?:~+(?:password|values))?~*|(?:set~+)?password~+for~+\S+~*=(?:~*password)?|password~+from|\bpassword(?:~+|~*\())~*\(?~*TEXT",
     ),
     (&["identified"], r#"(?i)identified~+by~+"(?<secret>[^"\x00]+)"#),
     (&["identified"], r#"(?i)identified~+by~+(?<secret>[A-Za-z0-9_$#][^\s'";,()]{2,})"#),
@@ -50,6 +50,13 @@ const PATTERNS: &[(&[&str], &str)] = &[
         &["conn ", "connect "],
         r#"(?i)^\s*(?:SQL>~*)?conn(?:ect)?~+[A-Za-z][\w$#]*/(?:"(?:[^"]+)"|(?<secret>[^\s@/"]+))"#,
     ),
+];
+
+/// Strings that become secure ones in `PowerShell`, in either kind of quotes or bare.
+const SECURE: &[&str] = &[
+    r#"(?i)convertto-securestring\s+(?:>>>>\s+)?(?:-(?:string|asplaintext|force)\s+)*"(?<secret>[^"\x00]+)"#,
+    r"(?i)convertto-securestring\s+(?:>>>>\s+)?(?:-(?:string|asplaintext|force)\s+)*'(?<secret>(?:[^'\x00]|'')+)",
+    r#"(?i)convertto-securestring\s+(?:>>>>\s+)?(?:-(?:string|asplaintext|force)\s+)*(?<secret>[^\s"'$(-][^\s"')]*)"#,
 ];
 
 /// Functions whose second argument is a password.
@@ -87,6 +94,10 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         ["insert into", "replace into", "insert\\040into"],
         insert,
     )?);
+    for pattern in SECURE {
+        let rule = Rule::pattern("password", ["convertto-securestring"], pattern)?;
+        rules.push(rule.valid(is_literal));
+    }
     rules.push(Rule::pattern("password-hash", ["$p$", "$h$"], r"\$[PH]\$[./A-Za-z0-9]{31}")?);
     Ok(rules)
 }
@@ -146,10 +157,10 @@ fn insert(line: &[u8], at: Range<usize>) -> Vec<Found> {
     while text.get(next) == Some(&b'(') {
         let Some((row, end)) = row(text, next + 1) else { break };
         for (index, value) in row.iter().enumerate() {
-            let named = pair
+            let by_name = pair
                 .filter(|&(_, of)| of == index)
                 .and_then(|(name, _)| strength(&text[row.get(name)?.0.clone()]));
-            let Some(strength) = named.or(secret.get(index).copied().flatten()) else { continue };
+            let Some(strength) = by_name.or(secret.get(index).copied().flatten()) else { continue };
             let inner = &text[value.0.clone()];
             let is_pin = strength == Strength::Weak
                 && inner.len() < 9
@@ -193,9 +204,8 @@ fn row(text: &[u8], start: usize) -> Option<Row> {
             loop {
                 match *text.get(at)? {
                     b'(' => depth += 1,
-                    b')' if depth == 0 => break,
+                    b')' | b',' if depth == 0 => break,
                     b')' => depth -= 1,
-                    b',' if depth == 0 => break,
                     _ => {}
                 }
                 at += 1;

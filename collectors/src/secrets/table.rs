@@ -159,6 +159,10 @@ fn plain_head(line: &[u8]) -> Option<Table> {
         {
             return None;
         }
+        // Two commands with a pipe between are no head.
+        if bar && cells.len() == 2 && !line.starts_with(b" ") {
+            return None;
+        }
         let is_fields = bar && names.iter().any(|name| name.iter().any(u8::is_ascii_digit));
         let secret =
             secret_columns(&names).filter(|secret| !is_fields && !is_pair(&names, secret))?;
@@ -167,7 +171,7 @@ fn plain_head(line: &[u8]) -> Option<Table> {
     let cells = columns(line);
     let names: Vec<&[u8]> = cells.iter().map(|cell| &line[cell.clone()]).collect();
     let is_head = |name: &&[u8]| is_name(name, 3) && !name.iter().any(u8::is_ascii_digit);
-    if names.len() < 2 || !names.iter().all(|name| is_head(name)) {
+    if names.len() < 2 || !names.iter().all(is_head) {
         return None;
     }
     let secret = secret_columns(&names).filter(|secret| !is_pair(&names, secret))?;
@@ -183,7 +187,7 @@ fn is_name(name: &[u8], words: usize) -> bool {
         && (name[0].is_ascii_alphabetic() || name[0] >= 0x80 || b"_#%".contains(&name[0]))
         && !name.ends_with(b".")
         && name.iter().all(is_part)
-        && name.iter().filter(|&&b| b == b' ').count() < words
+        && memchr::memchr_iter(b' ', name).count() < words
 }
 
 /// The columns of secrets among these; nothing if there are none.
@@ -220,7 +224,7 @@ fn column_strength(name: &[u8]) -> Option<Strength> {
         return Some(Strength::Strong);
     }
     let has = |part: &&str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
-    if !ANCHORS.iter().any(|anchor| has(&anchor)) {
+    if !ANCHORS.iter().any(has) {
         return None;
     }
     if lower == b"totp" || lower.ends_with(b"_totp") || lower.starts_with(b"contrase") {
@@ -277,10 +281,8 @@ fn unquoted(line: &[u8], cell: &Range<usize>) -> Range<usize> {
     }
 }
 
-/// What is separated by two spaces or more, or by one where all is in capitals.
+/// What is separated by two spaces or more.
 fn columns(line: &[u8]) -> Vec<Range<usize>> {
-    let lower = line.iter().any(u8::is_ascii_lowercase);
-    let least = if lower { 2 } else { 1 };
     let mut cells: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     while at < line.len() && cells.len() <= COLUMNS {
@@ -291,7 +293,7 @@ fn columns(line: &[u8]) -> Vec<Range<usize>> {
         }
         let word = at + gap..at + gap + len;
         match cells.last_mut() {
-            Some(last) if gap < least => last.end = word.end,
+            Some(last) if gap < 2 => last.end = word.end,
             _ => cells.push(word.clone()),
         }
         at = word.end;
@@ -385,9 +387,11 @@ impl Table {
                     (&line[unquoted(line, &cells[*name])], unquoted(line, &cells[*value]));
                 let lower = name.to_ascii_lowercase();
                 let joined: Vec<u8> =
-                    lower.iter().map(|&b| if b == b' ' { b'_' } else { b }).collect();
+                    name.iter().map(|&b| if b == b' ' { b'_' } else { b }).collect();
                 let known = (lower == b"authentication_string").then_some(Strength::Strong);
-                let strength = known.or_else(|| strength(&joined));
+                // What Vault calls an accessor only names a token.
+                let is_name = lower.ends_with(b"accessor");
+                let strength = known.or_else(|| strength(&joined)).filter(|_| !is_name);
                 let text = &line[value.clone()];
                 let fits = strength
                     .is_some_and(|strength| is_cell(text) && is_secret(text, strength, true));

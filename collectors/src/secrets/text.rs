@@ -63,7 +63,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "password-hash",
         &["pbkdf2_sha", "pbkdf2:sha", "scrypt:", "SCRAM-SHA-256$", "bcrypt"],
-        r"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$\S{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$\S{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:\S{20,})",
+        r"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$\S{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$\S{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:[A-Za-z0-9+/=:$]{20,})",
     ),
     (
         "pgpass",

@@ -27,6 +27,7 @@ pub(super) const PASSWORDS: &[&str] = &[
     "authtok",
     "proxypass",
     "ftppass",
+    "sshpass",
 ];
 
 /// As above, of secrets that are no passwords.
