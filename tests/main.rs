@@ -14,6 +14,8 @@ mod delivery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod private_collector;
