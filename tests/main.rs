@@ -14,6 +14,8 @@ mod delivery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod identities;
 #[cfg(test)]
 mod journal;
@@ -29,3 +31,5 @@ mod reference;
 mod secrets;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod vendors;

@@ -155,10 +155,14 @@ fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
 /// Where the number ends that begins at `start`.
 fn account(text: &[u8], start: usize, way: Way) -> Option<usize> {
     let head = text.get(start..start + 4)?;
-    let country = LENGTHS.iter().find(|(country, _)| head.starts_with(*country))?;
-    if !head[2..].iter().all(u8::is_ascii_digit) || !is_border(before(text, start)) {
+    // What rules out most is looked at first.
+    if !head[2..].iter().all(u8::is_ascii_digit)
+        || !head[..2].iter().all(u8::is_ascii_uppercase)
+        || !is_border(before(text, start))
+    {
         return None;
     }
+    let country = LENGTHS.iter().find(|(country, _)| head.starts_with(*country))?;
     let (mut at, mut symbols) = (start, Vec::with_capacity(34));
     while symbols.len() < country.1 {
         let byte = *text.get(at)?;

@@ -107,7 +107,8 @@ fn run(text: &[u8], at: usize) -> Range<usize> {
 }
 
 fn address(text: &[u8]) -> Option<Ipv4Addr> {
-    if text.len() > 15 { None } else { std::str::from_utf8(text).ok()?.parse().ok() }
+    let dots = text.iter().filter(|&&byte| byte == b'.').count();
+    if dots == 3 && text.len() <= 15 { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 
 fn is_address(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {

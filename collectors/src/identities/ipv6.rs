@@ -13,6 +13,9 @@ use std::{
 /// The longest spelling (RFC 4291, section 2.2), with a port behind it.
 const LONGEST: usize = 52;
 
+/// How many colons there are if nothing is left out: six before an address of IPv4.
+const FEWEST: usize = 6;
+
 pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
     let rule = Rule::sweep("ipv6", find)?.replaced(move |value| {
@@ -36,10 +39,16 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
             text[done.max(colon.saturating_sub(LONGEST))..colon].iter().rev().take_while(part);
         let start = colon - head.count();
         let end = colon + text[colon..].iter().take(2 * LONGEST).take_while(part).count();
-        if memchr_iter(b':', &text[start..end]).take(2).count() < 2 {
+        let run = &text[start..end];
+        let colons = run.iter().filter(|&&byte| byte == b':').count();
+        if colons < 2 {
             continue;
         }
         done = end;
+        // Two colons at once stand for groups that are left out; a time has none.
+        if colons < FEWEST && !run.windows(2).any(|pair| pair == b"::") {
+            continue;
+        }
         if let Some(address) = within(text, start..end)
             && !is_kind(text, &address)
         {

@@ -46,7 +46,8 @@ pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleE
 fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
     let mut done = 0;
     for sign in memchr3_iter(b':', b'-', b'.', text) {
-        if sign < done {
+        // Of the signs of a log few have others of their kind where an address has them.
+        if sign < done || !has_second(text, sign) {
             continue;
         }
         if text[sign] == b'.' {
@@ -66,6 +67,12 @@ fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
             }
         }
     }
+}
+
+/// Whether the second sign of an address stands where it does if the first is at `sign`.
+fn has_second(text: &[u8], sign: usize) -> bool {
+    let apart = if text[sign] == b'.' { 5 } else { 3 };
+    text.get(sign + apart) == Some(&text[sign])
 }
 
 /// Where two digits, and others with one same sign between, end that begin at `start`.

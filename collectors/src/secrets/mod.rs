@@ -3,7 +3,9 @@
 mod assignment;
 mod commands;
 mod key;
+mod near;
 mod prose;
+mod shape;
 mod text;
 mod value;
 mod vendors;

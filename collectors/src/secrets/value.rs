@@ -225,6 +225,15 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
         && !value.starts_with(b"0x")
 }
 
+/// How many different bytes there are in a value: few in a mask, as in `xxxx-xxxx`.
+pub(super) fn different(value: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    for byte in value {
+        seen[usize::from(*byte)] = true;
+    }
+    seen.iter().filter(|seen| **seen).count()
+}
+
 /// Whether a word in a sentence looks like a password rather than like a word of the sentence.
 pub(super) fn is_password_like(word: &[u8]) -> bool {
     let has = |of: fn(&u8) -> bool| word.iter().any(of);

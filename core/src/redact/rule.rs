@@ -1,7 +1,7 @@
 //! Rules: what is looked for, and what of it is replaced.
 
 use super::{RuleError, block::Block, literal};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 use std::ops::Range;
 
 /// One rule: how a kind of secret is found.
@@ -43,9 +43,21 @@ type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 pub(super) struct Pattern {
     pub(super) regex: Regex,
-    pub(super) group: usize,
+    /// The group that is replaced; without one, the first that took part.
+    pub(super) group: Option<usize>,
     pub(super) bare: Option<usize>,
     pub(super) valid: Option<Box<Valid>>,
+}
+
+impl Pattern {
+    /// The part of a match that is replaced.
+    pub(super) fn secret<'t>(&self, found: &Captures<'t>) -> Option<Match<'t>> {
+        let Some(group) = self.group else {
+            let mut groups = found.iter().skip(1).flatten();
+            return groups.find(|group| !group.is_empty()).or_else(|| found.get(0));
+        };
+        found.get(group)
+    }
 }
 
 /// What a finder found: a value within the line.
@@ -86,7 +98,7 @@ impl Rule {
         let named = |name| regex.capture_names().position(|group| group == Some(name));
         let (group, bare) = (named("secret").unwrap_or(0), named("bare"));
         let anchors = anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
-        let kind = Kind::Pattern(Pattern { regex, group, bare, valid: None });
+        let kind = Kind::Pattern(Pattern { regex, group: Some(group), bare, valid: None });
         Self::new(id, anchors, kind).checked()
     }
 
@@ -97,9 +109,18 @@ impl Rule {
                 let reason = format!("its expression has no group {group}");
                 return Err(RuleError::Unusable { rule: self.id, reason });
             }
-            pattern.group = group;
+            pattern.group = Some(group);
         }
         Ok(self)
+    }
+
+    /// Has the first group replaced that took part in a match, or all of it if none did.
+    #[must_use]
+    pub fn first_group(mut self) -> Self {
+        if let Kind::Pattern(pattern) = &mut self.kind {
+            pattern.group = None;
+        }
+        self
     }
 
     /// Has a function decide, by the value, whether a match of a pattern is a secret.

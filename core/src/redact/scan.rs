@@ -369,7 +369,7 @@ impl Scan<'_, '_> {
         for found in pattern.regex.captures_iter(text) {
             let bare = pattern.bare.and_then(|group| found.get(group));
             let put = if bare.is_some() { Put::Quoted(rule) } else { Put::Token(rule) };
-            let Some(value) = bare.or_else(|| found.get(pattern.group)) else {
+            let Some(value) = bare.or_else(|| pattern.secret(&found)) else {
                 continue;
             };
             if pattern.valid.as_ref().is_some_and(|valid| !valid(value.as_bytes())) {
