@@ -121,6 +121,16 @@ fn addresses_that_name_nobody_stay() {
 }
 
 #[test]
+fn a_network_stays_a_network_and_its_broadcast_a_broadcast() {
+    let hide = |text| one().address(ip(text)).unwrap().to_string();
+    let (network, broadcast) = (hide("10.42.7.0"), hide("10.42.7.255"));
+    let head = network.strip_suffix(".0").unwrap();
+    assert_eq!(broadcast, format!("{head}.255"));
+    assert_ne!(head, "10.42.7");
+    assert!(hide("10.42.7.9").starts_with(head));
+}
+
+#[test]
 fn an_address_within_another_is_hidden_like_itself() {
     let pseudonyms = one();
     let Some(IpAddr::V4(plain)) = pseudonyms.address(ip("10.42.7.1")) else { panic!() };
