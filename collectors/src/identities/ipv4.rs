@@ -107,7 +107,7 @@ fn run(text: &[u8], at: usize) -> Range<usize> {
 }
 
 fn address(text: &[u8]) -> Option<Ipv4Addr> {
-    let dots = text.iter().filter(|&&byte| byte == b'.').count();
+    let dots = memchr_iter(b'.', text).count();
     if dots == 3 && text.len() <= 15 { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 

@@ -40,7 +40,7 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
         let start = colon - head.count();
         let end = colon + text[colon..].iter().take(2 * LONGEST).take_while(part).count();
         let run = &text[start..end];
-        let colons = run.iter().filter(|&&byte| byte == b':').count();
+        let colons = memchr_iter(b':', run).count();
         if colons < 2 {
             continue;
         }
