@@ -16,6 +16,8 @@ mod faults;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod private_collector;

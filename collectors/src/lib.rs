@@ -19,5 +19,20 @@ mod redactors {
 
 mod secrets;
 
+use collect_core::{
+    Secret,
+    redact::{Redaction, RuleError, pseudonym::Pseudonyms},
+};
+use std::sync::Arc;
+
 /// Makes a binary that calls it link this crate, and so its plugins.
 pub fn link() {}
+
+/// What turns the pseudonyms of the redactor `identities` back, in any text, with nothing but the
+/// key that they were made under. Another key turns no name back, and numbers into other numbers.
+///
+/// What is in lower case because it means the same so (names of hosts and accounts) stays in lower
+/// case. What has the shape of an address, stands where one is and is no pseudonym, is turned as well.
+pub fn reveal(key: &Secret) -> Result<Redaction, RuleError> {
+    Redaction::compile(identities::revealing(&Arc::new(Pseudonyms::new(key)))?)
+}

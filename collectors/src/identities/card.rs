@@ -1,7 +1,10 @@
 //! Numbers of payment cards: what begins as an issuer's numbers do (ISO/IEC 7812) and has a right
 //! check digit (Luhn).
+//!
+//! A pseudonym keeps the first digit and the grouping, and its check digit is off by five: it is
+//! nobody's card, is known again as what it is, and is never taken for a card that is to be hidden.
 
-use super::layout::{before, digits, has_any, is_border, lead};
+use super::layout::{Way, before, digits, has_any, is_border, lead};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use std::{ops::Range, sync::Arc};
 
@@ -12,14 +15,35 @@ const SHORTEST: usize = 13;
 const CONTEXT: &[&str] =
     &["card", "pan", "charge", "pay", "visa", "master", "amex", "credit", "debit", "cc"];
 
-pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
-    let pseudonyms = Arc::clone(pseudonyms);
-    // The first digit stays, which says no more than the scheme: a number in JSON has no leading zero.
-    Ok(Rule::sweep("card", find)?
-        .replaced(move |value| Some(digits(&pseudonyms, "card", value, 1))))
+/// By how much the check digit of a pseudonym is off.
+const OFF: u32 = 5;
+
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
+    let (shown, pseudonyms) = (Arc::clone(pseudonyms), Arc::clone(pseudonyms));
+    let valid = move |value: &[u8]| match way {
+        Way::Hide => is_card(value),
+        Way::Show => luhn(value) == OFF && is_card(&turned(&shown, way, value)),
+    };
+    let rule = Rule::sweep("card", move |text, found| find(text, &valid, found))?;
+    Ok(rule.replaced(move |value| Some(turned(&pseudonyms, way, value))))
 }
 
-fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+/// The pseudonym of a card, or the card.
+fn turned(pseudonyms: &Pseudonyms, way: Way, value: &[u8]) -> Vec<u8> {
+    // The first digit stays, which says no more than the scheme.
+    let mut out = digits(pseudonyms, way, "card", &value[..value.len() - 1], 1);
+    out.push(b'0');
+    let off = if way == Way::Hide { OFF } else { 0 };
+    let check = (10 - luhn(&out) + off) % 10;
+    out.pop();
+    out.push(b'0' + check as u8);
+    out
+}
+
+/// Whether a number, with signs in it, is one of those that are looked for.
+type Valid<'v> = &'v dyn Fn(&[u8]) -> bool;
+
+fn find(text: &[u8], valid: Valid<'_>, found: &mut dyn FnMut(Range<usize>)) {
     let part = |byte: &u8| byte.is_ascii_digit() || *byte == b' ' || *byte == b'-';
     // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
     let (mut at, mut done) = (SHORTEST - 1, 0);
@@ -33,20 +57,20 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
         done = end;
         at = end + SHORTEST;
         if end - start >= SHORTEST {
-            numbers(text, start..end, found);
+            numbers(text, start..end, valid, found);
         }
     }
 }
 
 /// The cards in a run of digits, spaces and dashes.
-fn numbers(text: &[u8], run: Range<usize>, found: &mut dyn FnMut(Range<usize>)) {
+fn numbers(text: &[u8], run: Range<usize>, valid: Valid<'_>, found: &mut dyn FnMut(Range<usize>)) {
     let mut at = run.start;
     while at < run.end {
         if !text[at].is_ascii_digit() {
             at += 1;
             continue;
         }
-        match card(text, at, run.end) {
+        match card(text, at, run.end, valid) {
             Some(end) => {
                 found(at..end);
                 at = end;
@@ -61,7 +85,7 @@ fn group(text: &[u8], at: usize) -> usize {
 }
 
 /// Where the card's number ends that begins at `start`.
-fn card(text: &[u8], start: usize, end: usize) -> Option<usize> {
+fn card(text: &[u8], start: usize, end: usize, valid: Valid<'_>) -> Option<usize> {
     let free = before(text, start);
     if !is_border(free) || free.is_some_and(|byte| b"_-.".contains(&byte)) {
         return None;
@@ -79,7 +103,7 @@ fn card(text: &[u8], start: usize, end: usize) -> Option<usize> {
     };
     let after = text.get(last).copied();
     let free = is_border(after) && !after.is_some_and(|byte| b"_-".contains(&byte));
-    (last <= end && free && is_card(&text[start..last])).then_some(last)
+    (last <= end && free && valid(&text[start..last])).then_some(last)
 }
 
 fn grouped(text: &[u8], start: usize, groups: &[usize]) -> Option<usize> {
@@ -124,19 +148,19 @@ fn is_card(text: &[u8]) -> bool {
         _ => false,
     };
     let varied = digits.iter().any(|digit| *digit != digits[0]);
-    issued && varied && luhn(&digits)
+    issued && varied && luhn(text) == 0
 }
 
-fn luhn(digits: &[u32]) -> bool {
+/// The sum of the digits that is nought where the last of them is right.
+fn luhn(text: &[u8]) -> u32 {
+    let digits = text.iter().rev().filter_map(|&byte| char::from(byte).to_digit(10));
     let sum: u32 = digits
-        .iter()
-        .rev()
         .enumerate()
-        .map(|(place, &digit)| match (place % 2, digit * 2) {
+        .map(|(place, digit)| match (place % 2, digit * 2) {
             (0, _) => digit,
             (_, double) if double > 9 => double - 9,
             (_, double) => double,
         })
         .sum();
-    sum.is_multiple_of(10)
+    sum % 10
 }

@@ -79,12 +79,13 @@ const DOMAIN: usize = 253;
 pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
     let rule = Rule::sweep("email", find)?.replaced(move |value| {
-        let text = std::str::from_utf8(value).ok()?.to_lowercase();
+        let text = std::str::from_utf8(value).ok()?;
         let (local, domain) = text.split_once('@')?;
-        let local = if ROLES.contains(&local) || pseudonyms.original(local).is_some() {
-            local.to_owned()
+        let local = local.to_lowercase();
+        let local = if ROLES.contains(&local.as_str()) || pseudonyms.original(&local).is_some() {
+            text[..local.len()].to_owned()
         } else {
-            pseudonyms.name(NameKind::User, local)
+            pseudonyms.name(NameKind::User, &local)
         };
         let domain = host::pseudonym(&pseudonyms, domain).unwrap_or_else(|| domain.to_owned());
         Some(format!("{local}@{domain}").into_bytes())

@@ -114,7 +114,7 @@ pub(super) fn pseudonym(pseudonyms: &Pseudonyms, name: &str) -> Option<String> {
     match registered {
         0 => {}
         1 => out.extend(domain.iter().map(|&last| last.to_owned())),
-        _ => out.extend([pseudonyms.name(NameKind::Domain, &domain.join(".")), "invalid".into()]),
+        _ => out.extend([pseudonyms.name(NameKind::Domain, domain.join(".")), "invalid".into()]),
     }
     Some(out.join("."))
 }

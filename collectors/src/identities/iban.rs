@@ -1,6 +1,6 @@
 //! International bank account numbers (ISO 13616): right in length and check digits.
 
-use super::layout::{before, is_border};
+use super::layout::{Way, before, is_border};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use std::{ops::Range, sync::Arc};
 
@@ -88,29 +88,44 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
 /// The shortest number.
 const SHORTEST: usize = 15;
 
-pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
-    Ok(Rule::sweep("iban", find)?.replaced(move |value| Some(replace(&pseudonyms, value))))
+    let rule = Rule::sweep("iban", move |text, found| find(text, way, found))?;
+    Ok(rule.replaced(move |value| Some(turned(&pseudonyms, way, value))))
 }
 
-/// Another number of the country, whose check digits, 00, are right for no account.
-fn replace(pseudonyms: &Pseudonyms, value: &[u8]) -> Vec<u8> {
+/// Another number of the country, with letters and digits where it has them. Its check digits are
+/// 00, as those of no account are.
+fn turned(pseudonyms: &Pseudonyms, way: Way, value: &[u8]) -> Vec<u8> {
     let mut out = value.to_vec();
     let at: Vec<usize> = (0..value.len()).filter(|&at| value[at] != b' ').collect();
-    let digit = |at: &usize| char::from(value[*at]).to_digit(36).unwrap_or_default() as u8;
-    let mut account: Vec<u8> = at[4..].iter().map(digit).collect();
-    let country = String::from_utf8_lossy(&value[..2]).into_owned();
-    pseudonyms.digits(&format!("iban {country}"), 36, &mut account);
-    out[at[2]] = b'0';
-    out[at[3]] = b'0';
-    for (&at, digit) in at[4..].iter().zip(account) {
-        let digit = char::from_digit(digit.into(), 36).unwrap_or('0');
-        out[at] = digit.to_ascii_uppercase() as u8;
+    let (digits, letters): (Vec<usize>, Vec<usize>) =
+        at[4..].iter().partition(|&&at| value[at].is_ascii_digit());
+    let table = format!("iban {}", String::from_utf8_lossy(&value[..2]));
+    let turn = |out: &mut [u8], table: &str, places: &[usize], first: u8, radix: u8| {
+        let mut word: Vec<u8> = places.iter().map(|&at| out[at] - first).collect();
+        way.turn(pseudonyms, table, radix, &mut word);
+        places.iter().zip(word).for_each(|(&at, symbol)| out[at] = first + symbol);
+    };
+    // Few letters alone would always be the same ones: they depend on the digits that are shown.
+    let with = |out: &[u8]| -> String {
+        let digits: String = digits.iter().map(|&at| char::from(out[at])).collect();
+        format!("{table} {digits}")
+    };
+    let hidden = with(&out);
+    turn(&mut out, &table, &digits, b'0', 10);
+    let hidden = if way == Way::Hide { with(&out) } else { hidden };
+    turn(&mut out, &hidden, &letters, b'A', 26);
+    (out[at[2]], out[at[3]]) = (b'0', b'0');
+    if way == Way::Show {
+        let symbols: Vec<u8> = at.iter().map(|&at| out[at]).collect();
+        let check = (98 - remainder(&symbols)) as u8;
+        (out[at[2]], out[at[3]]) = (b'0' + check / 10, b'0' + check % 10);
     }
     out
 }
 
-fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
     let part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
     // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
     let (mut at, mut done) = (SHORTEST - 1, 0);
@@ -124,7 +139,7 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
         done = end;
         at = end + SHORTEST;
         while start + SHORTEST <= end {
-            if let Some(last) = account(&text[..end], start) {
+            if let Some(last) = account(&text[..end], start, way) {
                 let after = text.get(last).copied();
                 if is_border(after) {
                     found(start..last);
@@ -138,12 +153,16 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
 }
 
 /// Where the number ends that begins at `start`.
-fn account(text: &[u8], start: usize) -> Option<usize> {
+fn account(text: &[u8], start: usize, way: Way) -> Option<usize> {
     let head = text.get(start..start + 4)?;
-    let country = LENGTHS.iter().find(|(country, _)| head.starts_with(*country))?;
-    if !head[2..].iter().all(u8::is_ascii_digit) || !is_border(before(text, start)) {
+    // What rules out most is looked at first.
+    if !head[2..].iter().all(u8::is_ascii_digit)
+        || !head[..2].iter().all(u8::is_ascii_uppercase)
+        || !is_border(before(text, start))
+    {
         return None;
     }
+    let country = LENGTHS.iter().find(|(country, _)| head.starts_with(*country))?;
     let (mut at, mut symbols) = (start, Vec::with_capacity(34));
     while symbols.len() < country.1 {
         let byte = *text.get(at)?;
@@ -156,10 +175,17 @@ fn account(text: &[u8], start: usize) -> Option<usize> {
         }
         at += 1;
     }
-    symbols.rotate_left(4);
-    let rest = symbols.iter().fold(0, |rest, &byte| {
+    // Others than 02 to 98 are not given out (ISO 13616-1, section 7).
+    let given = !matches!(&symbols[2..4], b"00" | b"01" | b"99") && remainder(&symbols) == 1;
+    let is = if way == Way::Hide { given } else { &symbols[2..4] == b"00" };
+    is.then_some(at)
+}
+
+/// The remainder by 97, which is 1 where the check digits are right.
+fn remainder(symbols: &[u8]) -> u32 {
+    let (head, account) = symbols.split_at(4);
+    account.iter().chain(head).fold(0, |rest, &byte| {
         let value = char::from(byte).to_digit(36).unwrap_or_default();
         if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 }
-    });
-    (rest == 1).then_some(at)
+    })
 }

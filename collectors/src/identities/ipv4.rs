@@ -1,6 +1,6 @@
 //! Addresses of IPv4, and not what looks like them: versions, object identifiers, parts of numbers.
 
-use super::layout::{before, has_any, is_border, lead, word_before};
+use super::layout::{self, Way, before, has_any, is_border, lead, word_before};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use memchr::memchr_iter;
 use std::{
@@ -64,16 +64,17 @@ const ADDRESSES: &[&str] = &[
 /// What stands behind the version of a package, in lists of packages.
 const ARCHITECTURES: &[&str] = &["amd64", "all ", "i386", "x86_64", "noarch", "arm64", "aarch64"];
 
-pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
-    let rule = Rule::sweep("ipv4", find)?.replaced(move |value| {
-        let address: Ipv4Addr = std::str::from_utf8(value).ok()?.parse().ok()?;
-        Some(pseudonyms.address(IpAddr::V4(address))?.to_string().into_bytes())
-    });
+    let rule =
+        Rule::sweep("ipv4", move |text, found| find(text, way, found))?.replaced(move |value| {
+            let address: Ipv4Addr = std::str::from_utf8(value).ok()?.parse().ok()?;
+            Some(way.address(&pseudonyms, IpAddr::V4(address))?.to_string().into_bytes())
+        });
     Ok(rule.aligned())
 }
 
-fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
     let mut done = 0;
     for dot in memchr_iter(b'.', text) {
         if dot < done || !is_digit(before(text, dot)) || !is_digit(text.get(dot + 1).copied()) {
@@ -82,7 +83,7 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
         let run = run(text, dot);
         done = run.end;
         if let Some(address) = address(&text[run.clone()])
-            && is_address(text, &run, address)
+            && is_address(text, &run, address, way)
         {
             found(run);
         }
@@ -106,13 +107,17 @@ fn run(text: &[u8], at: usize) -> Range<usize> {
 }
 
 fn address(text: &[u8]) -> Option<Ipv4Addr> {
-    if text.len() > 15 { None } else { std::str::from_utf8(text).ok()?.parse().ok() }
+    let dots = memchr_iter(b'.', text).count();
+    if dots == 3 && text.len() <= 15 { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 
-fn is_address(text: &[u8], at: &Range<usize>, address: Ipv4Addr) -> bool {
+fn is_address(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {
     let private = address.is_private() && address.octets()[0] != 10;
     let (before, after) = (before(text, at.start), text.get(at.end).copied());
     if !is_border(before) || !is_border(after) || before == Some(b'_') {
+        return false;
+    }
+    if layout::network(text, at.end).is_some_and(|bits| PRIVATE.contains(&(address, bits))) {
         return false;
     }
     match after {
@@ -139,8 +144,16 @@ fn is_address(text: &[u8], at: &Range<usize>, address: Ipv4Addr) -> bool {
         Some(b':') if is_epoch(text, at.start - 1) => return false,
         _ => {}
     }
-    likely(text, at, address)
+    likely(text, at, address, way)
 }
+
+/// The private ranges as a whole (RFC 1918, RFC 6598), which every host may have.
+const PRIVATE: &[(Ipv4Addr, u8)] = &[
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+];
 
 /// Whether the text begins with an address, as the end of a range does.
 fn run_of_quad(text: &[u8]) -> bool {
@@ -172,7 +185,7 @@ fn is_epoch(text: &[u8], colon: usize) -> bool {
         && !matches!(colon.checked_sub(2).map(|at| text[at]), Some(b':' | b'.'))
 }
 
-fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr) -> bool {
+fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {
     let word = word_before(text, at.start);
     let is = |words: &[&str]| words.iter().any(|known| known.as_bytes() == word);
     if is(VERSIONS) && !address.is_private() {
@@ -188,7 +201,9 @@ fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr) -> bool {
         return false;
     }
     let small = address.octets()[0] < 21 && address.octets().iter().all(|&part| part < 100);
+    // Of a pseudonym nothing is known by how large its parts are.
     if !small
+        || way == Way::Show
         || address.octets()[0] == 10
             && !has_any(&lead(text, at.start), &["version", "release", "install", "upgrade"])
     {

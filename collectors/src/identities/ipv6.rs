@@ -1,7 +1,7 @@
 //! Addresses of IPv6, in any spelling, and not what else has colons: times, hardware addresses,
 //! paths of programming languages.
 
-use super::layout::{before, is_border};
+use super::layout::{self, Way, before, is_border};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use memchr::memchr_iter;
 use std::{
@@ -13,14 +13,17 @@ use std::{
 /// The longest spelling (RFC 4291, section 2.2), with a port behind it.
 const LONGEST: usize = 52;
 
-pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+/// How many colons there are if nothing is left out: six before an address of IPv4.
+const FEWEST: usize = 6;
+
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
     let rule = Rule::sweep("ipv6", find)?.replaced(move |value| {
         let text = std::str::from_utf8(value).ok()?;
         let address: Ipv6Addr = text.parse().ok()?;
-        let hidden = pseudonyms.address(IpAddr::V6(address))?.to_string();
-        let upper = value.iter().any(u8::is_ascii_uppercase) && !hidden.contains('.');
-        Some(if upper { hidden.to_uppercase() } else { hidden }.into_bytes())
+        let turned = way.address(&pseudonyms, IpAddr::V6(address))?.to_string();
+        let upper = value.iter().any(u8::is_ascii_uppercase) && !turned.contains('.');
+        Some(if upper { turned.to_uppercase() } else { turned }.into_bytes())
     });
     Ok(rule.aligned())
 }
@@ -36,11 +39,19 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
             text[done.max(colon.saturating_sub(LONGEST))..colon].iter().rev().take_while(part);
         let start = colon - head.count();
         let end = colon + text[colon..].iter().take(2 * LONGEST).take_while(part).count();
-        if memchr_iter(b':', &text[start..end]).take(2).count() < 2 {
+        let run = &text[start..end];
+        let colons = memchr_iter(b':', run).count();
+        if colons < 2 {
             continue;
         }
         done = end;
-        if let Some(address) = within(text, start..end) {
+        // Two colons at once stand for groups that are left out; a time has none.
+        if colons < FEWEST && !run.windows(2).any(|pair| pair == b"::") {
+            continue;
+        }
+        if let Some(address) = within(text, start..end)
+            && !is_kind(text, &address)
+        {
             found(address);
         }
     }
@@ -69,6 +80,16 @@ fn within(text: &[u8], mut run: Range<usize>) -> Option<Range<usize>> {
     let port = run.start..run.start + memchr::memrchr(b':', &text[run.clone()])?;
     let word = run.start + memchr::memchr(b':', &text[run.clone()])? + 1..run.end;
     [port, word].into_iter().find(|part| is_address(&text[part.clone()]))
+}
+
+/// Whether it is a network so large that it only says of what kind its addresses are (IANA's
+/// registry of special-purpose addresses, RFC 6890).
+fn is_kind(text: &[u8], at: &Range<usize>) -> bool {
+    let address = &text[at.clone()];
+    match layout::network(text, at.end) {
+        Some(bits) => bits <= 16 || bits == 32 && [&b"2001::"[..], b"2001:0::"].contains(&address),
+        None => false,
+    }
 }
 
 fn ends_in_one_colon(text: &[u8]) -> bool {

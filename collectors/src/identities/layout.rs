@@ -1,6 +1,7 @@
 //! What stands around a value, and digits that are replaced where they stand.
 
 use collect_core::redact::pseudonym::Pseudonyms;
+use std::net::IpAddr;
 
 /// How far back a word is looked for.
 const REACH: usize = 40;
@@ -13,6 +14,14 @@ pub(super) fn before(text: &[u8], at: usize) -> Option<u8> {
 /// Whether a word may begin or end between these: one of them is no letter or digit.
 pub(super) fn is_border(byte: Option<u8>) -> bool {
     !byte.is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// How many bits the network has whose address ends at a place: what stands behind its slash.
+pub(super) fn network(text: &[u8], end: usize) -> Option<u8> {
+    let rest = text.get(end..)?.strip_prefix(b"/")?;
+    let len = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    let ends = !matches!(rest.get(len), Some(b'.' | b':'));
+    if ends { std::str::from_utf8(&rest[..len]).ok()?.parse().ok() } else { None }
 }
 
 /// What stands before a place in its line, as far as it is looked at, in lower case.
@@ -38,8 +47,43 @@ pub(super) fn has_any(text: &[u8], words: &[&str]) -> bool {
     words.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some())
 }
 
-/// Replaces the digits of a text, but for the first `kept`, where they stand.
-pub(super) fn digits(pseudonyms: &Pseudonyms, what: &str, text: &[u8], kept: usize) -> Vec<u8> {
+/// Which way values are turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Into their pseudonyms.
+    Hide,
+    /// Back.
+    Show,
+}
+
+impl Way {
+    /// Turns digits below a radix.
+    pub(super) fn turn(self, pseudonyms: &Pseudonyms, what: &str, radix: u8, digits: &mut [u8]) {
+        match self {
+            Self::Hide => pseudonyms.digits(what, radix, digits),
+            Self::Show => pseudonyms.original_digits(what, radix, digits),
+        }
+    }
+
+    /// Turns an address; nothing if it stays.
+    pub(super) fn address(self, pseudonyms: &Pseudonyms, address: IpAddr) -> Option<IpAddr> {
+        match self {
+            Self::Hide => pseudonyms.address(address),
+            Self::Show => pseudonyms.original_address(address),
+        }
+    }
+}
+
+/// Turns the digits of a text, but for the first `kept`, where they stand.
+///
+/// A leading nought stays one and no other becomes one, because a number in JSON has none.
+pub(super) fn digits(
+    pseudonyms: &Pseudonyms,
+    way: Way,
+    what: &str,
+    text: &[u8],
+    kept: usize,
+) -> Vec<u8> {
     let mut out = text.to_vec();
     let at: Vec<usize> =
         (0..text.len()).filter(|&at| text[at].is_ascii_digit()).skip(kept).collect();
@@ -47,7 +91,14 @@ pub(super) fn digits(pseudonyms: &Pseudonyms, what: &str, text: &[u8], kept: usi
     // What is kept is part of the value: it says by which of several tables the rest is replaced.
     let head: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).take(kept).collect();
     let table = format!("{what} {}", String::from_utf8_lossy(&head));
-    pseudonyms.digits(&table, 10, &mut digits);
+    let nought = digits.first() == Some(&0);
+    // What leaves its class is turned on until it is in it again.
+    loop {
+        way.turn(pseudonyms, &table, 10, &mut digits);
+        if kept > 0 || (digits.first() == Some(&0)) == nought {
+            break;
+        }
+    }
     for (at, digit) in at.into_iter().zip(digits) {
         out[at] = b'0' + digit;
     }

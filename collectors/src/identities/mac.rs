@@ -1,6 +1,6 @@
 //! Hardware addresses: with colons, dashes, or in groups of four digits with full stops.
 
-use super::layout::{before, is_border};
+use super::layout::{Way, before, is_border};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use memchr::memchr3_iter;
 use std::{ops::Range, sync::Arc};
@@ -14,38 +14,44 @@ const DOTTED: usize = 14;
 /// How many groups the kernel's log of its packet filter has: two addresses and a type.
 const HEADER: usize = 14 * 3 - 1;
 
-pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
-    let rule = Rule::sweep("mac", find)?.replaced(move |value| {
-        let digits: Vec<u8> = value
-            .iter()
-            .filter_map(|&byte| char::from(byte).to_digit(16))
-            .map(|d| d as u8)
-            .collect();
-        let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-        let hidden = pseudonyms.mac(bytes.try_into().ok()?)?;
-        let upper = value.iter().any(u8::is_ascii_uppercase);
-        let mut digits = hidden.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let mut digit = || {
-            let digit = char::from_digit(digits.next()?.into(), 16)?;
-            Some(if upper { digit.to_ascii_uppercase() } else { digit } as u8)
-        };
-        value
-            .iter()
-            .map(|&byte| if byte.is_ascii_hexdigit() { digit() } else { Some(byte) })
-            .collect()
-    });
+    let rule =
+        Rule::sweep("mac", move |text, found| find(text, way, found))?.replaced(move |value| {
+            let digits: Vec<u8> = value
+                .iter()
+                .filter_map(|&byte| char::from(byte).to_digit(16))
+                .map(|d| d as u8)
+                .collect();
+            let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+            let bytes = bytes.try_into().ok()?;
+            let turned = match way {
+                Way::Hide => pseudonyms.mac(bytes)?,
+                Way::Show => pseudonyms.original_mac(bytes)?,
+            };
+            let upper = value.iter().any(u8::is_ascii_uppercase);
+            let mut digits = turned.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let mut digit = || {
+                let digit = char::from_digit(digits.next()?.into(), 16)?;
+                Some(if upper { digit.to_ascii_uppercase() } else { digit } as u8)
+            };
+            value
+                .iter()
+                .map(|&byte| if byte.is_ascii_hexdigit() { digit() } else { Some(byte) })
+                .collect()
+        });
     Ok(rule)
 }
 
-fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
     let mut done = 0;
     for sign in memchr3_iter(b':', b'-', b'.', text) {
-        if sign < done {
+        // Of the signs of a log few have others of their kind where an address has them.
+        if sign < done || !has_second(text, sign) {
             continue;
         }
         if text[sign] == b'.' {
-            if let Some(at) = dotted(text, sign) {
+            if let Some(at) = dotted(text, sign, way) {
                 done = at.end;
                 found(at);
             }
@@ -61,6 +67,12 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
             }
         }
     }
+}
+
+/// Whether the second sign of an address stands where it does if the first is at `sign`.
+fn has_second(text: &[u8], sign: usize) -> bool {
+    let apart = if text[sign] == b'.' { 5 } else { 3 };
+    text.get(sign + apart) == Some(&text[sign])
 }
 
 /// Where two digits, and others with one same sign between, end that begin at `start`.
@@ -94,8 +106,8 @@ fn follows_pair(text: &[u8], start: usize) -> bool {
         && is_border(before(text, start - 3))
 }
 
-/// `1234.5678.9abc`, around its first full stop; of digits alone it is a number.
-fn dotted(text: &[u8], dot: usize) -> Option<Range<usize>> {
+/// `1234.5678.9abc`, around its first full stop; of digits alone it is a number, or a pseudonym.
+fn dotted(text: &[u8], dot: usize, way: Way) -> Option<Range<usize>> {
     let start = dot.checked_sub(4)?;
     let at = start..start + DOTTED;
     let value = text.get(at.clone())?;
@@ -107,7 +119,7 @@ fn dotted(text: &[u8], dot: usize) -> Option<Range<usize>> {
     let after = text.get(at.end).copied();
     // A full stop may end the sentence.
     let ends = free(after) || after == Some(b'.') && is_border(text.get(at.end + 1).copied());
-    let named = value.iter().any(u8::is_ascii_alphabetic);
+    let named = way == Way::Show || value.iter().any(u8::is_ascii_alphabetic);
     (shaped && named && free(before(text, start)) && ends).then_some(at)
 }
 

@@ -1,6 +1,6 @@
 //! National identity numbers, where the words before say what they are.
 
-use super::layout::digits;
+use super::layout::{Way, digits};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use std::sync::Arc;
 
@@ -36,10 +36,10 @@ const ANCHORS: &[&str] = &[
     "codice fiscale",
 ];
 
-pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
+pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
     let rule = Rule::pattern("national-id", ANCHORS.iter().copied(), NUMBER)?.valid(|value| {
         (8..=12).contains(&value.iter().filter(|byte| byte.is_ascii_digit()).count())
     });
-    Ok(rule.replaced(move |value| Some(digits(&pseudonyms, "national-id", value, 0))))
+    Ok(rule.replaced(move |value| Some(digits(&pseudonyms, way, "national-id", value, 0))))
 }

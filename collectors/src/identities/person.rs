@@ -8,8 +8,9 @@ use collect_core::redact::{
 };
 use std::{ops::Range, sync::Arc};
 
-/// Two words or more that begin with a capital, in UTF-8 or a one-byte encoding.
-const NAME: &str = r"(?<secret>(?:[A-Z]|[\x80-\xff])[A-Za-z\x80-\xff'.-]*(?: (?:(?:de|del|della|van|von|der|den|da|di|du|la|le|el|ter|zu|y|bin|al) )*(?:[A-Z]|[\x80-\xff])[A-Za-z\x80-\xff'.-]*){1,4})";
+/// Two words or more that begin with a capital, in UTF-8 or a one-byte encoding. Those with a digit
+/// are found, so that not a part of them is taken, and are names of things.
+const NAME: &str = r"(?<secret>(?:[A-Z]|[\x80-\xff])[A-Za-z0-9#\x80-\xff'.-]*(?: (?:(?:de|del|della|van|von|der|den|da|di|du|la|le|el|ter|zu|y|bin|al) )*(?:[A-Z]|[\x80-\xff])[A-Za-z0-9#\x80-\xff'.-]*){1,4})";
 
 /// Keys of names.
 const KEYED: &str = r#"(?i-u:(?:full|display|first|last|given|family|middle|sur|customer|contact|owner|employee|holder|cardholder|card_holder|account|real|nick|person|patient|author|maintainer|recipient|sender|billing|shipping)?[ _-]?name|gecos|author|assignee|reporter|cardholder|recipient|\bcn)\\*["']?\s{0,2}[:=]\s{0,2}\\*["']?"#;
@@ -137,6 +138,9 @@ const THINGS: &[&str] = &[
     "java",
     "python",
     "generic",
+    "side",
+    "monitoring",
+    "portal",
     "family",
     "edition",
 ];
@@ -189,10 +193,7 @@ pub(super) fn rules(
     }
     let replaced = |rule: Rule| {
         let pseudonyms = Arc::clone(pseudonyms);
-        rule.replaced(move |value| {
-            let name = String::from_utf8_lossy(value);
-            Some(pseudonyms.name(NameKind::Person, &name).into_bytes())
-        })
+        rule.replaced(move |name| Some(pseudonyms.name(NameKind::Person, name).into_bytes()))
     };
     Ok(rules.into_iter().map(replaced).collect())
 }
@@ -204,11 +205,26 @@ fn is_person(name: &[u8]) -> bool {
         THINGS.iter().any(|thing| thing.as_bytes() == lower)
     };
     let shouted = |word: &[u8]| word.len() > 3 && word.iter().all(u8::is_ascii_uppercase);
+    let numbered = name.iter().any(|byte| byte.is_ascii_digit() || *byte == b'#');
     (2..=7).contains(&words.len())
+        && !numbered
+        && !words.iter().any(|word| is_product(word))
         && name.len() <= 80
         && !words.iter().any(|word| thing(word) || word.is_empty())
         && !words.iter().all(|word| shouted(word))
         && words.iter().any(|word| word.len() > 2)
+}
+
+/// What capitals stand behind in names of people.
+const PREFIXES: &[&str] =
+    &["Mc", "Mac", "De", "Di", "Da", "Del", "Du", "La", "Le", "Lo", "Fitz", "Van", "Von", "St"];
+
+/// Whether a capital stands in the middle of a word, as in names of products.
+fn is_product(word: &[u8]) -> bool {
+    let inner = word
+        .windows(2)
+        .position(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    inner.is_some_and(|at| !PREFIXES.iter().any(|known| known.as_bytes() == &word[..=at]))
 }
 
 fn alone(line: &[u8], at: Range<usize>) -> Option<Found> {

@@ -1,6 +1,6 @@
 //! Telephone numbers: in international form, or where the words before say what they are.
 
-use super::layout::{before, digits, is_border};
+use super::layout::{Way, before, digits, is_border};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use memchr::memchr_iter;
 use std::{ops::Range, sync::Arc};
@@ -37,14 +37,14 @@ const ANCHORS: &[&str] = &[
     "calling ",
 ];
 
-pub(super) fn rules(pseudonyms: &Arc<Pseudonyms>) -> Result<Vec<Rule>, RuleError> {
+pub(super) fn rules(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Vec<Rule>, RuleError> {
     let keyed = Rule::pattern("phone", ANCHORS.iter().copied(), &format!("{BEFORE}{NUMBER}"))?;
     let rules = [Rule::sweep("phone", find)?, keyed.valid(is_number)];
     let replaced = |rule: Rule| {
         let pseudonyms = Arc::clone(pseudonyms);
         rule.replaced(move |value| {
             let country = if value.first() == Some(&b'+') { 2 } else { 0 };
-            Some(digits(&pseudonyms, "phone", value, country))
+            Some(digits(&pseudonyms, way, "phone", value, country))
         })
     };
     Ok(rules.into_iter().map(replaced).collect())
@@ -97,6 +97,8 @@ fn international(text: &[u8], start: usize) -> Option<usize> {
         end += 1 + rest[1..].iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
     }
     let after = text.get(end).copied();
-    let plain = groups > 1 || count >= 10;
+    let signs = |sign: u8| memchr_iter(sign, &text[start..end]).count();
+    let decimal = groups == 2 && signs(b'.') == 1;
+    let plain = !decimal && (groups > 1 || count >= 10);
     (DIGITS.contains(&count) && plain && is_border(after)).then_some(end)
 }

@@ -145,10 +145,8 @@ const LONGEST: usize = 120;
 
 pub(super) fn rules(pseudonyms: &Arc<Pseudonyms>) -> Result<Vec<Rule>, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
-    let rule = Rule::finder("address", BEFORE, find)?.replaced(move |value| {
-        let text = String::from_utf8_lossy(value);
-        Some(pseudonyms.name(NameKind::Address, &text).into_bytes())
-    });
+    let rule = Rule::finder("address", BEFORE, find)?
+        .replaced(move |place| Some(pseudonyms.name(NameKind::Address, place).into_bytes()));
     Ok(vec![rule])
 }
 

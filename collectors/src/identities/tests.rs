@@ -4,7 +4,12 @@ use collect_core::{
     Secret,
     redact::{HostFacts, Redaction, pseudonym::Pseudonyms},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use proptest::prelude::*;
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|&name| name.to_owned()).collect()
@@ -32,9 +37,16 @@ fn redaction_under(key: &str) -> Redaction {
     Redaction::compile(super::rules(&pseudonyms, &facts(), false).unwrap()).unwrap()
 }
 
-fn redaction() -> Redaction {
-    redaction_under("a made-up key of a customer")
+/// What turns pseudonyms back.
+fn revealing(key: &str) -> Redaction {
+    crate::reveal(&Secret::new(key)).unwrap()
 }
+
+fn redaction() -> Redaction {
+    redaction_under(KEY)
+}
+
+const KEY: &str = "a made-up key of a customer";
 
 /// Lines in which exactly what stands between `«` and `»` is replaced.
 const HITS: &[&str] = &[
@@ -196,7 +208,6 @@ fn however_an_address_is_spelt_it_has_one_pseudonym() {
     let mac = plain(one("52:54:00:ab:cd:ef"));
     assert_eq!(mac, plain(one("52-54-00-AB-CD-EF")));
     assert_eq!(mac, plain(one("5254.00ab.cdef")));
-    assert!(mac.starts_with("02"), "{mac}");
     assert_eq!(one("::ffff:10.42.7.1"), format!("::ffff:{}", one("10.42.7.1")));
 }
 
@@ -267,5 +278,115 @@ fn hosts_of_a_log_are_replaced_if_asked_for() {
     }
     for line in ["2026-11-23T10:42:00Z INFO main: up", "Nov 23 10:42:00 last message repeated"] {
         assert_eq!(redaction.text(line), line);
+    }
+}
+
+#[test]
+fn every_identity_is_revealed_with_its_key_and_nothing_else() {
+    let (redaction, revealing) = (redaction(), revealing(KEY));
+    for line in HITS {
+        let line = line.replace(['«', '»'], "");
+        let hidden = redaction.text(&line);
+        let shown = revealing.text(&hidden);
+        assert_eq!(shown.to_lowercase(), line.to_lowercase(), "by way of `{hidden}`");
+    }
+}
+
+#[test]
+fn with_another_key_no_identity_is_revealed() {
+    let (redaction, revealing) = (redaction(), revealing("another made-up key"));
+    for line in HITS {
+        let line = line.replace(['«', '»'], "");
+        let shown = revealing.text(&redaction.text(&line));
+        assert_ne!(shown, line);
+    }
+}
+
+/// The shape of a number: its digits as nines, its letters as `A`.
+fn shape(text: &str) -> String {
+    let symbol = |letter: char| match letter {
+        '0'..='9' => '9',
+        'A'..='Z' => 'A',
+        other => other,
+    };
+    text.chars().map(symbol).collect()
+}
+
+/// A card's number of an issuer's first digits, with the right check digit.
+fn card(head: &str, rest: &[u8]) -> String {
+    let mut text = head.to_owned();
+    let len = if head == "37" { 15 } else { 16 };
+    text.extend(rest.iter().take(len - 1 - head.len()).map(|digit| char::from(b'0' + digit)));
+    let sum = |text: &str| -> u32 {
+        let digits = text.bytes().rev().enumerate();
+        digits
+            .map(|(place, byte)| match u32::from(byte - b'0') << (place % 2) {
+                double if double > 9 => double - 9,
+                digit => digit,
+            })
+            .sum()
+    };
+    (0..10).map(|check| format!("{text}{check}")).find(|text| sum(text) % 10 == 0).unwrap()
+}
+
+/// An account's number, with the right check digits.
+fn iban(country: &str, account: &str) -> String {
+    let rest = format!("{account}{country}00").bytes().fold(0, |rest, byte| {
+        let value = char::from(byte).to_digit(36).unwrap();
+        if value < 10 { (rest * 10 + value) % 97 } else { (rest * 100 + value) % 97 }
+    });
+    format!("{country}{:02}{account}", 98 - rest)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_it_is_a_pseudonym_has_its_shape_and_is_revealed(
+        v4: u32,
+        v6: u128,
+        mac: [u8; 6],
+        digits in prop::collection::vec(0..10u8, 20),
+        scheme in prop::sample::select(vec!["4", "51", "2221", "6011", "37", "35"]),
+        bank in "[A-Z]{4}",
+        word in "[a-z][a-z0-9]{2,20}",
+        name in "[A-Z][a-z]{2,30} [A-Z][a-z]{2,30}",
+    ) {
+        let (redaction, revealing) = (redaction(), revealing(KEY));
+        let number = |len: usize| digits[..len].iter().map(|d| char::from(b'0' + d)).collect::<String>();
+        let card = card(scheme, &digits);
+        let grouped = |text: &str| text.as_bytes().chunks(4).map(|four| String::from_utf8_lossy(four)).collect::<Vec<_>>().join(" ");
+        let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+        let numbers = [
+            format!("card {card}"),
+            format!("pan: {}", if card.len() == 16 { grouped(&card) } else { card.clone() }),
+            format!("iban {}", grouped(&iban("GB", &(bank + &number(14))))),
+            format!("iban {}", iban("DE", &number(18))),
+            format!("call +49 {} now", number(10)),
+            format!("\"phone\":{}", number(10)),
+            format!("ssn {}-{}-{}", &number(3), &number(5)[3..], &number(9)[5..]),
+            format!("hw {mac} seen"),
+        ];
+        for text in numbers {
+            let hidden = redaction.text(&text);
+            if text.starts_with("hw") {
+                prop_assert_eq!(hidden.len(), text.len());
+            } else {
+                prop_assert_eq!(shape(&hidden), shape(&text));
+                prop_assert_ne!(&hidden, &text);
+            }
+            prop_assert_eq!(revealing.text(&hidden), text);
+        }
+        for text in [
+            format!("from {} port", Ipv4Addr::from(v4)),
+            format!("from {} port", Ipv6Addr::from(v6 >> 3 | 1 << 125)),
+            format!("user={word} in"),
+            format!("mail {word}@{word}.made-up.net"),
+            format!("Host: {word}.{word}.made-up.co.uk"),
+            format!("\"name\":\"{name}\""),
+        ] {
+            let hidden = redaction.text(&text);
+            prop_assert_eq!(revealing.text(&hidden), text, "by way of {}", hidden);
+        }
     }
 }

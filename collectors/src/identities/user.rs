@@ -158,6 +158,114 @@ const BEFORE: &[&str] = &[
     "disconnected from user ",
 ];
 
+/// Words that go on behind a name in the sentences of logs. Another word says that what stands there
+/// is no name, but part of a sentence about accounts.
+const SEQUELS: &[&str] = &[
+    "from",
+    "by",
+    "at",
+    "on",
+    "via",
+    "with",
+    "in",
+    "port",
+    "has",
+    "is",
+    "was",
+    "using",
+    "failed",
+    "rejected",
+    "not",
+    "to",
+    "logged",
+    "and",
+    "as",
+    "because",
+    "due",
+    "exceeded",
+    "denied",
+    "expired",
+    "uid",
+    "rhost",
+    "tty",
+    "does",
+    "cannot",
+    "could",
+    "authenticated",
+    "succeeded",
+    "successful",
+    "successfully",
+    "disconnected",
+    "closed",
+    "opened",
+    "locked",
+    "id",
+    "have",
+    "had",
+    "under",
+    "through",
+    "against",
+    "after",
+    "before",
+    "while",
+    "during",
+    "session",
+    "host",
+    "ssh",
+    "client",
+    "remote",
+    "service",
+    "changed",
+    "ssh2",
+    "source",
+    "src",
+    "ip",
+    "into",
+    "since",
+];
+
+/// What sentences about accounts speak of, which are no accounts.
+const NOUNS: &[&str] = &[
+    "account",
+    "accounts",
+    "authentication",
+    "password",
+    "passwords",
+    "names",
+    "this",
+    "that",
+    "these",
+    "those",
+    "your",
+    "their",
+    "its",
+    "any",
+    "each",
+    "both",
+    "an",
+    "every",
+    "access",
+    "input",
+    "data",
+    "session",
+    "sessions",
+    "login",
+    "logins",
+    "https",
+    "http",
+    "smtp",
+    "processes",
+    "space",
+    "mode",
+    "namespaces",
+    "which",
+    "it",
+    "them",
+    "encryption",
+    "details",
+    "information",
+];
+
 /// The longest name (useradd(8)).
 const LONGEST: usize = 32;
 
@@ -225,8 +333,29 @@ fn follows(line: &[u8], at: &Range<usize>) -> Option<Range<usize>> {
     let whole = !after.is_some_and(|byte| {
         byte == b'@' || byte == b'%' || byte == b'*' || byte == b'(' || byte >= 0x80
     });
+    let spoken = line[at.end - 1] == b' ';
+    if spoken && is_prose(name, &line[end..line.len().min(end + LONGEST)]) {
+        return None;
+    }
     (name.len() >= 2 && len <= LONGEST && dots <= 1 && whole && name[0].is_ascii_alphabetic())
         .then_some(start..end)
+}
+
+/// Whether what stands behind words such as `password for` is part of a sentence about accounts.
+fn is_prose(name: &[u8], rest: &[u8]) -> bool {
+    let is = |word: &[u8], words: &[&str]| {
+        words.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+    };
+    let goes_on = match rest {
+        [b' ', next, ..] if next.is_ascii_alphabetic() => {
+            let len = rest[1..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            !is(&rest[1..=len], SEQUELS)
+        }
+        // The next sentence, a URL.
+        [b'.', b' ', ..] | [b':', b'/', b'/', ..] => true,
+        _ => false,
+    };
+    goes_on || is(name, NOUNS)
 }
 
 /// Whether a path is what a client asked a web server for.

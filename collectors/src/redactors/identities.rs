@@ -16,10 +16,16 @@ use std::sync::Arc;
 /// Puts pseudonyms in the place of addresses, names and other personal data.
 ///
 /// The same value has the same pseudonym in every entry and in every bundle that is made under the
-/// same key. An address becomes an address of the same kind, in the same subnet as its neighbours;
-/// a host name becomes a host name. What the host knows of itself, such as its own names and
-/// accounts, is found wherever it stands; what it does not, where the words around say what it is.
-/// With the key, and with nothing else, names and addresses can be turned back.
+/// same key. An address becomes an address of the same kind, in the same subnet as its neighbours,
+/// of which the first (.0) and the last (.255) stay so; a host name becomes a host name. What the
+/// host knows of itself, such as its own names and accounts, is found wherever it stands; what it
+/// does not, where the words around say what it is.
+/// With the key, and with nothing else, all of them can be turned back.
+///
+/// A number keeps its grouping: a card its first digit, a telephone its country, an account (IBAN)
+/// its country. The check digits of cards and accounts are made wrong in a way that is known again,
+/// so that no pseudonym is anybody's; numbers of telephones and national ids have no check digits,
+/// so theirs may by chance be somebody's. Hardware addresses show neither maker nor device.
 ///
 /// ```toml
 /// [redact.people]

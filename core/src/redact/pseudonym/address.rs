@@ -2,7 +2,8 @@
 //!
 //! Two addresses share as many leading bits after encryption as before. The bits that say what an
 //! address is for (private, public, of a link) stay, so a private address stays private and a
-//! public one never becomes private.
+//! public one never becomes private. The first and the last address of 256, which most often are a
+//! network and its broadcast, stay the first and the last, so that a network is still written as one.
 
 use ipcrypt_rs::IpcryptPfx;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -62,7 +63,7 @@ impl Addresses {
 
     /// The address that stands in for another; nothing if it stays as it is.
     pub(super) fn hide(&self, address: IpAddr) -> Option<IpAddr> {
-        turn_any(address, |address, _| self.0.encrypt_ipaddr(address))
+        turn_any(address, |address, _| self.encrypt(address))
     }
 
     /// The address that another stands in for; nothing if it stands for itself.
@@ -70,10 +71,39 @@ impl Addresses {
         turn_any(address, |address, kept| {
             // What encryption would have made of the bits that were kept follows from themselves.
             let mask = mask(kept);
-            let head = number(self.0.encrypt_ipaddr(with_number(address, number(address) & mask)));
+            let head = number(self.encrypt(with_number(address, number(address) & mask)));
             let whole = head & mask | number(address) & !mask;
-            self.0.decrypt_ipaddr(with_number(address, whole))
+            self.decrypt(with_number(address, whole))
         })
+    }
+
+    fn encrypt(&self, address: IpAddr) -> IpAddr {
+        match (self.0.encrypt_ipaddr(address), address) {
+            (IpAddr::V4(hidden), IpAddr::V4(original)) => {
+                Ipv4Addr::from(u32::from(hidden) ^ self.ends(original, original)).into()
+            }
+            (hidden, _) => hidden,
+        }
+    }
+
+    fn decrypt(&self, address: IpAddr) -> IpAddr {
+        let IpAddr::V4(hidden) = address else { return self.0.decrypt_ipaddr(address) };
+        // The bits before the last eight do not depend on these.
+        let IpAddr::V4(near) = self.0.decrypt_ipaddr(address) else { return address };
+        let plain = u32::from(hidden) ^ self.ends(near, hidden);
+        self.0.decrypt_ipaddr(Ipv4Addr::from(plain).into())
+    }
+
+    /// What turns the encrypted first address of the 256 around `near` into the first of its own,
+    /// and the last into the last: for the half of them that `half` is in. Addresses that are
+    /// turned by the same bits have as many leading bits in common as before.
+    fn ends(&self, near: Ipv4Addr, half: Ipv4Addr) -> u32 {
+        let end = if u32::from(half) & 0x80 == 0 { 0 } else { 0xff };
+        let address = Ipv4Addr::from(u32::from(near) & !0xff | end);
+        match self.0.encrypt_ipaddr(address.into()) {
+            IpAddr::V4(hidden) => (u32::from(hidden) ^ end) & 0xff,
+            IpAddr::V6(_) => 0,
+        }
     }
 }
 

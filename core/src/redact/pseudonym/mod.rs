@@ -2,8 +2,8 @@
 //!
 //! The same value has the same pseudonym in every entry, run and host under one key, different
 //! values have different ones, and with another key they have nothing in common. An address stays
-//! an address of its class and subnet. Names and addresses can be turned back with the key, and
-//! with nothing but the key: no list of them is kept anywhere.
+//! an address of its class and subnet. All of them can be turned back with the key, and with
+//! nothing but the key: no list of them is kept anywhere.
 
 mod address;
 mod key;
@@ -15,10 +15,7 @@ mod word;
 
 pub use key::{KeyError, host_key, strong};
 
-use self::{
-    address::Addresses,
-    permute::{LONGEST, hmac},
-};
+use self::{address::Addresses, permute::hmac};
 use crate::Secret;
 use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Mutex};
 use zeroize::Zeroizing;
@@ -54,12 +51,20 @@ impl NameKind {
     }
 }
 
+/// Of the first byte of a hardware address: that it is one of many hosts, or not given by a maker.
+const GROUP: u8 = 1;
+const LOCAL: u8 = 2;
+
+/// A permutation, or its inverse.
+type Turn = fn(&[u8; 32], u8, &mut [u8]);
+
 /// Gives pseudonyms under a key.
 pub struct Pseudonyms {
     root: Zeroizing<[u8; 32]>,
     addresses: Addresses,
-    names: Memo<(NameKind, String), String>,
+    names: Memo<(NameKind, Vec<u8>), String>,
     known: Memo<IpAddr, Option<IpAddr>>,
+    macs: Memo<[u8; 6], Option<[u8; 6]>>,
 }
 
 impl Pseudonyms {
@@ -68,7 +73,13 @@ impl Pseudonyms {
         let root =
             Zeroizing::new(hmac(&[0; 32], &[b"collect pseudonyms", key.reveal().as_bytes()]));
         let addresses = Addresses::new(hmac(&root, &[b"addresses"]));
-        Self { root, addresses, names: Memo::default(), known: Memo::default() }
+        Self {
+            root,
+            addresses,
+            names: Memo::default(),
+            known: Memo::default(),
+            macs: Memo::default(),
+        }
     }
 
     /// Makes up a key that nobody will know: what is hidden stays hidden, for the time of one run.
@@ -84,53 +95,79 @@ impl Pseudonyms {
     }
 
     /// The hardware address that stands in for another; nothing for broadcast, multicast and zero.
+    ///
+    /// What a maker gave stays so, and what a host made up stays made up; the maker changes.
     pub fn mac(&self, mac: [u8; 6]) -> Option<[u8; 6]> {
-        if mac == [0; 6] || mac[0] & 1 == 1 {
+        self.macs.of(mac, |mac| self.turned_mac(*mac, permute::permute))
+    }
+
+    /// The hardware address that another stands in for; nothing if it stands for itself.
+    pub fn original_mac(&self, pseudonym: [u8; 6]) -> Option<[u8; 6]> {
+        self.turned_mac(pseudonym, permute::restore)
+    }
+
+    fn turned_mac(&self, mac: [u8; 6], turn: Turn) -> Option<[u8; 6]> {
+        if mac == [0; 6] || mac[0] & GROUP != 0 {
             return None;
         }
-        let tag = hmac(&self.root, &[b"mac", &mac]);
-        // Locally administered, unicast.
-        Some([0x02, tag[0], tag[1], tag[2], tag[3], tag[4]])
+        let key = hmac(&self.root, &[b"mac", &[mac[0] & LOCAL]]);
+        let mut bits: Vec<u8> = (0..48).map(|bit| mac[bit / 8] >> (bit % 8) & 1).collect();
+        // Zero stands for itself, so it stands in for nothing else.
+        loop {
+            turn(&key, 2, &mut bits[2..]);
+            let mut turned = [0; 6];
+            for (bit, value) in bits.iter().enumerate() {
+                turned[bit / 8] |= value << (bit % 8);
+            }
+            if turned != [0; 6] {
+                return Some(turned);
+            }
+        }
     }
 
     /// The name that stands in for another.
-    pub fn name(&self, kind: NameKind, name: &str) -> String {
-        self.names.of((kind, name.to_owned()), |(kind, name)| self.make_name(*kind, name))
+    pub fn name(&self, kind: NameKind, name: impl AsRef<[u8]>) -> String {
+        self.names.of((kind, name.as_ref().to_vec()), |(kind, name)| self.make_name(*kind, name))
     }
 
-    fn make_name(&self, kind: NameKind, name: &str) -> String {
+    fn make_name(&self, kind: NameKind, name: &[u8]) -> String {
         let key = self.key(kind);
-        let word = match word::encode(name.as_bytes()) {
+        let word = match word::encode(name) {
             Some(mut digits) => {
                 permute::permute(&key, 36, &mut digits);
                 word::text(&digits)
             }
             // Odd, as no word is that can be turned back.
-            None => word::text(
-                &hmac(&key, &[name.as_bytes()])[..15].iter().map(|b| b % 36).collect::<Vec<_>>(),
-            ),
+            None => {
+                word::text(&hmac(&key, &[name])[..15].iter().map(|b| b % 36).collect::<Vec<_>>())
+            }
         };
         format!("{}{word}", kind.prefix())
     }
 
     /// The digits that stand in for others, as many as they are: of a telephone, a card, an account.
     ///
-    /// `what` says whose they are. A digit is below `radix`, which is at most 36; more than 48
-    /// digits are taken 48 by 48.
+    /// `what` says whose they are. A digit is below `radix`, which is at most 36.
     pub fn digits(&self, what: &str, radix: u8, digits: &mut [u8]) {
-        let key = hmac(&self.root, &[b"digits", what.as_bytes()]);
-        for word in digits.chunks_mut(LONGEST) {
-            permute::permute(&key, radix, word);
-        }
+        permute::permute(&self.digits_key(what), radix, digits);
     }
 
-    /// The name that a pseudonym stands in for; nothing if it is none of this key, or of a name too
-    /// long to be turned back.
-    pub fn original(&self, pseudonym: &str) -> Option<String> {
+    /// Turns digits back that [`digits`](Self::digits) made.
+    pub fn original_digits(&self, what: &str, radix: u8, digits: &mut [u8]) {
+        permute::restore(&self.digits_key(what), radix, digits);
+    }
+
+    fn digits_key(&self, what: &str) -> [u8; 32] {
+        hmac(&self.root, &[b"digits", what.as_bytes()])
+    }
+
+    /// The name that a pseudonym stands in for, as it was given; nothing if it is none of this key,
+    /// or of a name of more than some 660 bytes.
+    pub fn original(&self, pseudonym: &str) -> Option<Vec<u8>> {
         let kind = NameKind::ALL.into_iter().find(|kind| pseudonym.starts_with(kind.prefix()))?;
         let mut digits = word::digits(&pseudonym.as_bytes()[kind.prefix().len()..])?;
         permute::restore(&self.key(kind), 36, &mut digits);
-        String::from_utf8(word::decode(&digits)?).ok()
+        word::decode(&digits)
     }
 
     /// The address that another stands in for; nothing if it stands for itself.
