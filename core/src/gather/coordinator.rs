@@ -9,7 +9,7 @@ use super::{
     step::{End, PackError, StepRun},
 };
 use crate::{
-    bundle::Status,
+    bundle::{Note, NoteKind, Status},
     event::{Event, Reporter},
     host::{Deadline, Host},
     plan::Plan,
@@ -41,6 +41,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long after the time of the run learnt secrets may still be looked for. What is not looked at
 /// by then is left out.
 const MENDING: Duration = Duration::from_secs(30);
+
+/// So many learnt values, times the segments that they are looked for in, take a few hundredths of
+/// the time that packing took: a gigabyte of logs has some four hundred segments.
+const LOOKED_FOR: usize = 80_000;
 
 /// How often deadlines are looked at, at least.
 const TICK: Duration = Duration::from_millis(20);
@@ -396,6 +400,7 @@ impl<'r> Coordinator<'r> {
 
     /// Removes what was learnt from what was packed before.
     fn mend(&mut self) {
+        self.keep_learnt();
         let Some(needles) = self.plan.redaction.needles() else {
             return;
         };
@@ -405,6 +410,23 @@ impl<'r> Coordinator<'r> {
         let pool = pool("mend", self.packing.current_num_threads());
         let (plan, spool) = (&self.plan, &mut self.spool);
         Mending { needles: &needles, plan, spool, pool, late }.run(&mut self.ledgers);
+    }
+
+    /// Bounds the time that mending takes: the more was gathered, the fewer values are looked for. It
+    /// depends on nothing but what was gathered.
+    fn keep_learnt(&mut self) {
+        let segments: usize = self.ledgers.iter().map(Ledger::segments).sum();
+        let most = LOOKED_FOR / segments.max(1);
+        if let Some(all) = self.plan.redaction.keep_learnt(most) {
+            let text = format!(
+                "{all} values were learnt to be secret; {most} of them were also looked for where \
+                 they stand alone"
+            );
+            for ledger in self.ledgers.iter_mut().filter(|ledger| ledger.segments() > 0) {
+                let (source, text) = (String::new(), text.clone());
+                ledger.note(Note { kind: NoteKind::Info, source, text });
+            }
+        }
     }
 
     fn settle(mut self) -> Gathered {

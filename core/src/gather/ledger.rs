@@ -113,6 +113,15 @@ impl Ledger {
         self.notes.push(note);
     }
 
+    /// How many segments it has.
+    pub(super) fn segments(&self) -> usize {
+        let segments = |item: &Item| match item {
+            Item::Batch(batch) => usize::from(batch.is_some()),
+            Item::Large(large) => large.parts.len(),
+        };
+        self.items.iter().map(segments).sum()
+    }
+
     /// Begins a large entry.
     pub(crate) fn begin(&mut self, meta: EntryMeta) {
         let digests = Arc::default();

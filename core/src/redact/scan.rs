@@ -107,6 +107,11 @@ impl Redaction {
         self.learnt.is_some()
     }
 
+    /// Forgets all that was learnt but so much; says how much that was, if it was more.
+    pub(crate) fn keep_learnt(&self, most: usize) -> Option<usize> {
+        self.learnt.as_ref()?.keep(most)
+    }
+
     /// What was learnt so far; none if that is nothing.
     pub(crate) fn needles(&self) -> Option<Needles> {
         let values = self.learnt.as_ref()?.values();

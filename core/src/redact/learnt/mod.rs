@@ -56,6 +56,17 @@ struct Known {
     bound: Option<[u8; 32]>,
 }
 
+impl Known {
+    /// Keeps those with the lowest digests: the same ones whatever the order they came in.
+    fn keep(&mut self, most: usize) {
+        while self.values.len() > most || self.bytes > MOST_BYTES {
+            let Some((digest, value)) = self.values.pop_last() else { break };
+            self.bytes -= value.len();
+            self.bound = Some(digest);
+        }
+    }
+}
+
 impl Learnt {
     /// Takes what a rule has found if it is `worth` it, also as what it stands for, as far as that is
     /// fit to be looked for.
@@ -80,11 +91,15 @@ impl Learnt {
         }
         known.bytes += value.len();
         known.values.insert(digest, value);
-        while known.values.len() > MOST || known.bytes > MOST_BYTES {
-            let Some((digest, value)) = known.values.pop_last() else { break };
-            known.bytes -= value.len();
-            known.bound = Some(digest);
-        }
+        known.keep(MOST);
+    }
+
+    /// Forgets all but so many; says how many there were, if there were more.
+    pub(super) fn keep(&self, most: usize) -> Option<usize> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = known.values.len();
+        known.keep(most);
+        (all > most).then_some(all)
     }
 
     /// All values, in an order of their own.
