@@ -4,7 +4,10 @@ use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
     block::{Block, State, Walk},
+    cut::Lines,
+    files::parts,
     line::{around, past},
+    near::{near, within},
     rule::{Kind, Pattern, Rule},
     spare::Spares,
 };
@@ -87,9 +90,20 @@ impl Redaction {
         })))
     }
 
-    /// Starts on a stream.
+    /// Starts on a stream of which is not known where it comes from.
     pub fn cutter(&self) -> Cutter {
-        Cutter::new(self.clone())
+        Cutter::new(self.clone(), &[])
+    }
+
+    /// Starts on a stream that comes from a file at this path, or from a member of an archive, so
+    /// that the rules for well-known files apply.
+    pub fn cutter_for(&self, path: &str) -> Cutter {
+        let rules = self.0.rules.iter().enumerate();
+        let parts = parts(path);
+        let of = |rule: &Rule| rule.files.as_ref().is_some_and(|files| files.have(&parts));
+        let scope: Vec<usize> =
+            rules.filter(|(_, rule)| of(rule)).map(|(index, _)| index).collect();
+        Cutter::new(self.clone(), &scope)
     }
 
     /// Redacts one piece. Pure: the same piece gives the same bytes.
@@ -117,7 +131,15 @@ impl Redaction {
 
     /// Redacts a text that is held as a whole.
     pub fn whole(&self, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
-        let mut cutter = self.cutter();
+        self.all(self.cutter(), text)
+    }
+
+    /// Redacts a text that is held as a whole and comes from a file at this path.
+    pub fn whole_of(&self, path: &str, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
+        self.all(self.cutter_for(path), text)
+    }
+
+    fn all(&self, mut cutter: Cutter, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
         let mut scrubbed = Scrubbed::default();
         let first = cutter.push(text)?;
         for piece in [first, cutter.finish()?].into_iter().flatten() {
@@ -151,26 +173,25 @@ impl Compiled {
             .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
     }
 
-    /// Redacts whole lines, of which the first begins in `state`.
-    pub(super) fn lines(&self, text: &[u8], state: &State) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(text, state, false)?;
-        Ok(self.replace(text, spans, text.len()))
+    /// Redacts whole lines.
+    pub(super) fn lines(&self, lines: &Lines) -> Result<Scrubbed, ScrubError> {
+        let spans = self.spans(lines, false)?;
+        Ok(self.replace(&lines.text[..lines.own.end], spans, lines.own.clone()))
     }
 
     /// What is to be replaced in a text, in order. If it is a window of one line, that has no end
     /// of lines in it.
-    pub(super) fn spans(
-        &self,
-        text: &[u8],
-        state: &State,
-        window: bool,
-    ) -> Result<Vec<Span>, ScrubError> {
+    pub(super) fn spans(&self, lines: &Lines, window: bool) -> Result<Vec<Span>, ScrubError> {
+        let text = &lines.text;
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
             let mut scan = Scan {
                 compiled: self,
                 running: &running,
                 text,
+                own: lines.own.clone(),
+                scope: &lines.scope,
+                reach: lines.reach,
                 window,
                 line: 0..0,
                 done: vec![0; self.rules.len()],
@@ -183,18 +204,19 @@ impl Compiled {
                 return None;
             }
             scan.everywhere();
-            scan.blocks(state);
+            scan.blocks(&lines.state);
             Some(merged(scan.spans))
         });
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
         catch_unwind(scan).ok().flatten().ok_or_else(failed)
     }
 
-    /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
-    pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, len: usize) -> Scrubbed {
-        let mut bytes = self.spares.take(len + len / 64 + 64);
+    /// Copies a part of a text with what `spans` say instead of what is there.
+    pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, own: Range<usize>) -> Scrubbed {
+        let len = own.end;
+        let mut bytes = self.spares.take(own.len() + own.len() / 64 + 64);
         let mut counts = Counts::new();
-        let mut at = 0;
+        let mut at = own.start;
         for span in spans {
             if span.start >= len {
                 break;
@@ -254,6 +276,12 @@ struct Scan<'c, 't> {
     /// The rule that is running, for the report of a panic.
     running: &'c Cell<usize>,
     text: &'t [u8],
+    /// What of the text is to be redacted; what is around it is there to be looked at only.
+    own: Range<usize>,
+    /// The rules for the file that it is from.
+    scope: &'t [usize],
+    /// How far rules may look around a line.
+    reach: usize,
     window: bool,
     /// The line that was looked at last.
     line: Range<usize>,
@@ -285,7 +313,8 @@ impl Scan<'_, '_> {
     }
 
     fn anchor(&mut self, rule: usize, at: Range<usize>) {
-        if at.start < self.done[rule] {
+        let nearby = matches!(self.compiled.rules[rule].kind, Kind::Nearby(_));
+        if at.start < self.done[rule] || !nearby && !self.own.contains(&at.start) {
             return;
         }
         match &self.compiled.rules[rule].kind {
@@ -315,6 +344,10 @@ impl Scan<'_, '_> {
                     self.put(value.start, value, put, rule);
                 }
             }
+            Kind::Nearby(find) => {
+                let line = self.line(at.start);
+                self.nearby(rule, find, &line, at);
+            }
             Kind::Literal => {
                 let exact = &self.text[at.clone()];
                 if self.compiled.rules[rule].anchors.iter().any(|form| form == exact) {
@@ -328,6 +361,29 @@ impl Scan<'_, '_> {
                 if self.marked.last() != Some(&line) {
                     self.marked.push(line);
                 }
+            }
+        }
+    }
+
+    /// Runs a rule that looks at the lines around, too.
+    fn nearby(
+        &mut self,
+        rule: usize,
+        find: &super::rule::Nearby,
+        line: &Range<usize>,
+        at: Range<usize>,
+    ) {
+        let text = self.text;
+        let (part, inner) = near(text, line, if self.window { 0 } else { self.reach });
+        let at = at.start - part.start..at.end - part.start;
+        for found in find(&within(&text[part.clone()], inner), at) {
+            let value = part.start + found.value.start..part.start + found.value.end;
+            if line.start <= value.start && value.end <= line.end {
+                self.done[rule] = self.done[rule].max(value.end);
+            }
+            if self.own.start <= value.start && value.end <= self.own.end {
+                let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                self.put(line.start.min(value.start), value, put, rule);
             }
         }
     }
@@ -346,17 +402,34 @@ impl Scan<'_, '_> {
     fn everywhere(&mut self) {
         for &rule in &self.compiled.everywhere {
             self.running.set(rule);
+            if self.compiled.rules[rule].files.is_some() && !self.scope.contains(&rule) {
+                continue;
+            }
             let pattern = match &self.compiled.rules[rule].kind {
                 Kind::Pattern(pattern) => pattern,
                 Kind::Sweep(sweep) => {
                     let text = self.text;
-                    sweep(text, &mut |value| self.put(value.start, value, Put::Token(rule), rule));
+                    let own = self.own.clone();
+                    sweep(&text[own.clone()], &mut |value| {
+                        let value = own.start + value.start..own.start + value.end;
+                        self.put(value.start, value, Put::Token(rule), rule);
+                    });
+                    continue;
+                }
+                Kind::Nearby(find) => {
+                    let mut start = 0;
+                    while start < self.text.len() {
+                        let line =
+                            if self.window { 0..self.text.len() } else { around(self.text, start) };
+                        start = line.end + 1;
+                        self.nearby(rule, find, &line, line.clone());
+                    }
                     continue;
                 }
                 _ => continue,
             };
-            let mut start = 0;
-            while start < self.text.len() {
+            let mut start = self.own.start;
+            while start < self.own.end {
                 let line = if self.window { 0..self.text.len() } else { around(self.text, start) };
                 start = line.end + 1;
                 self.pattern(rule, pattern, line);
@@ -407,16 +480,22 @@ impl Scan<'_, '_> {
         if let Some(&(rule, _)) = blocks.first() {
             self.running.set(rule);
         }
-        let mut walk =
-            Walk { blocks: &blocks, text: self.text, state: state.clone(), spans: Vec::new() };
+        let (text, first) = (&self.text[self.own.clone()], self.own.start);
+        let mut walk = Walk { blocks: &blocks, text, state: state.clone(), spans: Vec::new() };
         let mut next = 0;
         for marked in &self.marked {
+            let marked = marked.start - first..marked.end - first;
             unmarked(&mut walk, next, marked.start, self.window);
             walk.line(marked.clone(), true);
             next = marked.end + 1;
         }
-        unmarked(&mut walk, next, self.text.len(), self.window);
-        self.spans.append(&mut walk.spans);
+        unmarked(&mut walk, next, text.len(), self.window);
+        self.spans.extend(walk.spans.into_iter().map(|span| Span {
+            from: first + span.from,
+            start: first + span.start,
+            end: first + span.end,
+            ..span
+        }));
     }
 }
 

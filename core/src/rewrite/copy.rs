@@ -165,7 +165,7 @@ impl<'c> Copy<'c> {
         if let Some(preview) = &mut self.preview {
             preview.begin();
         }
-        let mut cutter = self.tools.redaction.cutter();
+        let mut cutter = self.tools.redaction.cutter_for(&self.path);
         loop {
             let (mut pieces, mut held) = (Vec::new(), 0);
             let mut ended = false;
