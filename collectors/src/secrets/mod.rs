@@ -1,9 +1,19 @@
 //! The rules of the redactor `secrets`, made from what vendors and manuals publish about formats.
 
 mod assignment;
+mod below;
 mod commands;
+mod directives;
+mod extent;
+mod formats;
 mod key;
+mod known;
+mod label;
+mod pair;
+mod place;
 mod prose;
+mod sections;
+mod sign;
 mod text;
 mod value;
 mod vendors;
@@ -17,7 +27,11 @@ pub(crate) fn rules() -> Result<Vec<Rule>, RuleError> {
     rules.extend(vendors::rules()?);
     rules.extend(text::rules()?);
     rules.extend(commands::rules()?);
+    rules.extend(formats::rules()?);
     rules.extend(assignment::rules()?);
+    rules.extend(directives::rules()?);
+    rules.extend(sections::rules()?);
+    rules.extend(known::rules()?);
     rules.extend(prose::rules()?);
     Ok(rules)
 }

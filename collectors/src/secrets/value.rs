@@ -93,6 +93,67 @@ const PLACEHOLDERS: &[&str] = &[
     "this",
     "sufficient",
     "requisite",
+    "changeme",
+    "change-me",
+    "change_me",
+    "changeit",
+    "replaceme",
+    "replace_me",
+    "replace-me",
+    "todo",
+    "tbd",
+    "admin",
+    "root",
+    "test",
+    "guest",
+    "public",
+    "private",
+    "user",
+    "username",
+    "passphrase",
+    "passwort",
+    "kennwort",
+    "key",
+    "filtered",
+    "random",
+    "generated",
+    "external",
+    "vault",
+    "file",
+    "env",
+    "md5",
+    "sha1",
+    "sha256",
+    "sha512",
+    "bcrypt",
+    "scrypt",
+    "argon2",
+    "argon2id",
+    "pbkdf2",
+    "yescrypt",
+    "plain",
+    "plaintext",
+    "basic",
+    "digest",
+    "psk",
+    "wpa-psk",
+    "off-session",
+    "confirm",
+    "always",
+    "never",
+    "if_specified",
+    "on_create",
+    "nopass",
+    "nopassword",
+    "foobared",
+    "exit",
+    "peer",
+    "trust",
+    "header",
+    "query",
+    "cookie",
+    "body",
+    "form",
 ];
 
 /// Whether the value of a key of this strength is to be removed.
@@ -100,15 +161,24 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     if value.len() > LOOKED_AT {
         return true;
     }
-    if is_placeholder(value) || is_path(value) || (!quoted && is_expression(value)) {
+    if is_placeholder(value)
+        || is_path(value) && !(strength == Strength::Password && quoted && value[0] != b'/')
+        || !quoted && is_expression(value)
+        || is_reference(value)
+        || is_version(value)
+        || value.ends_with(b" bytes") && value[0].is_ascii_digit()
+        || is_label(value)
+    {
         return false;
     }
     let digits = value.iter().all(|b| b.is_ascii_digit() || *b == b'.' || *b == b'-');
     match strength {
         Strength::Password => value.len() >= 3,
         Strength::Strong if digits || is_quantity(value) => value.len() >= 12,
-        Strength::Strong => value.len() >= 5 && !is_plain_word(value, quoted),
-        Strength::Weak => is_random(value, 16),
+        Strength::Strong => {
+            value.len() >= 5 && !is_plain_word(value, quoted) && !is_compound(value)
+        }
+        Strength::Weak => is_generated(value) && !is_compound(value) && !is_named(value),
     }
 }
 
@@ -120,6 +190,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     };
     let lower = trimmed.to_ascii_lowercase();
     let last = trimmed[trimmed.len() - 1];
+    let ends = |end: &[u8]| trimmed.ends_with(end);
     let is_variable = |name: &[u8]| {
         !name.is_empty()
             && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
@@ -132,6 +203,18 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || trimmed.starts_with(b"[redacted")
         || trimmed.starts_with(b"[REDACTED")
         || trimmed.starts_with(b"%(")
+        || trimmed.starts_with(b"%{")
+        || trimmed.starts_with(b"<%")
+        || trimmed.starts_with(b"$$") && !trimmed[2..].contains(&b'$')
+        || trimmed.starts_with(b"$__")
+        || trimmed.starts_with(b"@/") && trimmed.len() > 3
+        || first == b'@' && last == b'@' && trimmed.len() > 2
+        || first == b'[' && last == b']' && trimmed[1..].iter().all(|b| b.is_ascii_uppercase() || b"]_- ".contains(b))
+        || lower.starts_with(b"your") && lower.get(4).is_some_and(|b| b" _-".contains(b))
+        || lower.starts_with(b"put your ") || lower.starts_with(b"enter ") || lower.starts_with(b"insert ")
+        || ends(b"_here") || ends(b"-here") || ends(b" here")
+        || lower.starts_with(b"not_logging") || lower.starts_with(b"(hidden") || lower.starts_with(b"<hidden")
+        || lower.starts_with(b"process.env") || lower.starts_with(b"os.environ")
         || first == b'$' && is_variable(&trimmed[1..])
         || first == b'%' && trimmed.len() <= 2
         || first == b'%' && last == b'%'
@@ -145,6 +228,284 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || b"*xX.-#_?".contains(&first) && trimmed.iter().filter(|&&b| b != first).count() == 0
         || trimmed.iter().all(|b| !b.is_ascii_alphanumeric()) && trimmed.len() < 6
         || trimmed.windows(3).any(|part| part == b"***")
+}
+
+/// Starts of values that say where the secret is.
+const REFERENCES: &[&[u8]] = &[
+    b"arn:",
+    b"op://",
+    b"vault:",
+    b"secretsmanager:",
+    b"ssm:",
+    b"awssm:",
+    b"gcpsm:",
+    b"azurekv:",
+    b"kv/",
+    b"secret/",
+    b"env:",
+    b"env.",
+    b"ref+",
+    b"secretref:",
+    b"secret://",
+    b"keyring:",
+    b"sha1:",
+    b"sha256:",
+    b"sha384:",
+    b"sha512:",
+    b"sha256-",
+    b"sha384-",
+    b"sha512-",
+    b"classpath:",
+    b"exec:",
+    b"cmd:",
+    b"fd:",
+    b"pkcs11:",
+    b"projects/",
+    b"unix:",
+    b"#{",
+    b"age1",
+    b"ssh-rsa ",
+    b"ssh-ed25519 ",
+    b"ecdsa-",
+    b"keychain:",
+    b"bao:",
+    b"conjur:",
+    b"doppler:",
+    b"cert:",
+    b"SHA256:",
+    b"&str",
+    b"data:",
+];
+
+/// Whether the value says where the secret is, or is a digest of something.
+fn is_reference(value: &[u8]) -> bool {
+    if REFERENCES.iter().any(|start| value.starts_with(start)) {
+        return true;
+    }
+    let scheme =
+        value.iter().take_while(|b| b.is_ascii_alphanumeric() || b"+.-".contains(b)).count();
+    if scheme >= 2 && value[scheme..].starts_with(b"://") {
+        return true;
+    }
+    // A name such as `db_password`, in capitals or not.
+    let one_case =
+        !value.iter().any(u8::is_ascii_uppercase) || !value.iter().any(u8::is_ascii_lowercase);
+    let name = value.iter().all(|b| b.is_ascii_alphabetic() || b"_-".contains(b));
+    let cut = value.iter().rposition(|b| b"_-".contains(b));
+    one_case
+        && name
+        && cut.is_some_and(|at| {
+            let last = value[at + 1..].to_ascii_lowercase();
+            NOUNS.iter().any(|noun| noun.as_bytes() == last)
+        })
+}
+
+/// What names of secrets end with.
+const NOUNS: &[&str] = &[
+    "password",
+    "passwd",
+    "pass",
+    "pwd",
+    "pw",
+    "secret",
+    "token",
+    "key",
+    "passphrase",
+    "credentials",
+    "credential",
+    "cred",
+    "creds",
+    "psk",
+    "auth",
+    "salt",
+    "cookie",
+    "secrets",
+    "tokens",
+    "keys",
+];
+
+/// Whether the value is a version, or a range of versions.
+fn is_version(value: &[u8]) -> bool {
+    let number = value.iter().skip_while(|b| b"^~<>=v".contains(b)).collect::<Vec<_>>();
+    number.contains(&&b'.')
+        && number.len() < 16
+        && number.iter().all(|b| b.is_ascii_digit() || **b == b'.')
+}
+
+/// Whether the value is text for people: a label or message about passwords, in any language.
+fn is_label(value: &[u8]) -> bool {
+    const SUBJECTS: &[&str] = &[
+        "password",
+        "passwords",
+        "passwort",
+        "passwörter",
+        "kennwort",
+        "passphrase",
+        "token",
+        "secret",
+        "key",
+        "schlüssel",
+        "passe",
+        "secrète",
+        "contraseña",
+        "contrasena",
+        "parola",
+        "senha",
+        "wachtwoord",
+        "hasło",
+        "пароль",
+        "code",
+        "código",
+        "codice",
+        "credential",
+        "credentials",
+        "passcode",
+        "username",
+        "api-schlüssel",
+        "clé",
+        "clave",
+        "chiave",
+        "lösenord",
+        "heslo",
+        "mot",
+        "confirmación",
+        "geheimer",
+        "privater",
+        "geheimnis",
+        "passord",
+        "salasana",
+    ];
+    const SPEECH: &[&str] = &[
+        "the",
+        "is",
+        "must",
+        "your",
+        "for",
+        "not",
+        "should",
+        "please",
+        "muss",
+        "ist",
+        "nicht",
+        "bitte",
+        "of",
+        "to",
+        "this",
+        "that",
+        "with",
+        "will",
+        "cannot",
+        "debe",
+        "deve",
+        "doit",
+        "may",
+        "when",
+        "authentication",
+        "optional",
+        "required",
+    ];
+    let spaces = value.iter().filter(|b| **b == b' ').count();
+    let shape = |b: &u8| {
+        b.is_ascii_alphabetic()
+            || *b >= 0x80
+            || b" .,:;!?'()-/{}%\"`*=>".contains(b)
+            || b.is_ascii_digit()
+    };
+    if value.len() > 400 || !value.iter().all(shape) {
+        return false;
+    }
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let Ok(text) = std::str::from_utf8(value) else {
+        return false;
+    };
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| c.is_whitespace() || ".,:;!?()'\"`*".contains(c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let has = |list: &[&str]| words.iter().filter(|word| list.contains(word)).count();
+    match spaces {
+        0 => {
+            !digits
+                && words.len() == 1
+                && SUBJECTS.contains(&words[0])
+                && lower.ends_with(|c| c != ' ')
+        }
+        1 => !digits && has(SUBJECTS) > 0,
+        _ => {
+            has(SUBJECTS) > 0 && !(digits && spaces < 3) || has(SPEECH) >= 2 || lower.contains("{{")
+        }
+    }
+}
+
+/// Whether the value has names and values of its own within, such as a connection string: what of
+/// it is a secret is found by these names.
+fn is_compound(value: &[u8]) -> bool {
+    let sign = |at: usize| {
+        value[at] == b'='
+            && at > 0
+            && value[at - 1].is_ascii_alphanumeric()
+            && value.get(at + 1).is_some_and(|b| !b"= \"'".contains(b))
+    };
+    let signs = (0..value.len().min(256)).filter(|&at| sign(at)).count();
+    let separators = value.iter().any(|b| b";& ,".contains(b));
+    signs > 0 && separators || value.starts_with(b"{") && value.contains(&b':')
+}
+
+/// Whether words stand before what looks generated, as in `cargo-linux-4f2a…`.
+fn is_named(value: &[u8]) -> bool {
+    let Some(dash) = value.iter().position(|&b| b == b'-' || b == b':') else {
+        return false;
+    };
+    let word = &value[..dash];
+    word.len() >= 4
+        && word.iter().all(u8::is_ascii_alphabetic)
+        && !word[1..].iter().any(u8::is_ascii_uppercase)
+        && !value[dash..].starts_with(b"-----")
+}
+
+/// Whether the value was made by a generator: long and in disorder, or base64 of `user:password`,
+/// or a hash with its scheme.
+pub(super) fn is_generated(value: &[u8]) -> bool {
+    is_random(value, 16) || is_disorderly(value) || is_pair(value) || is_scheme(value)
+}
+
+/// A hash in modular crypt format, or of MySQL.
+fn is_scheme(value: &[u8]) -> bool {
+    value.len() >= 12 && value[0] == b'$' && value[1..].contains(&b'$')
+        || value.len() == 41 && value[0] == b'*'
+}
+
+/// Whether letters of both cases, digits and signs change so often as they do not in names.
+fn is_disorderly(value: &[u8]) -> bool {
+    let class = |byte: u8| match byte {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let has = |wanted: u8| value.iter().any(|&byte| class(byte) == wanted);
+    let changes = value.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
+    let blanks = value.iter().filter(|b| b.is_ascii_whitespace()).count();
+    (20..=LOOKED_AT).contains(&value.len())
+        && has(0)
+        && has(1)
+        && has(2)
+        && blanks <= 2
+        && changes * 100 >= value.len() * 42
+        && !value.starts_with(b"/") | value.iter().any(|b| b"+=".contains(b))
+}
+
+/// Whether the value is base64 of `user:password`.
+fn is_pair(value: &[u8]) -> bool {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    if value.len() < 8 || value.len() > 400 || !value.len().is_multiple_of(4) {
+        return false;
+    }
+    STANDARD.decode(value).is_ok_and(|plain| {
+        plain.iter().filter(|&&b| b == b':').count() >= 1
+            && std::str::from_utf8(&plain).is_ok_and(|text| !text.contains(char::is_control))
+    })
 }
 
 /// Whether a name of a variable is followed by more of a path, as in `dir/keys` and `section::key`.
@@ -176,16 +537,106 @@ fn is_path(value: &[u8]) -> bool {
 
 /// Whether bare text is code that gets a value, such as `config.password` or `read_token()`.
 fn is_expression(value: &[u8]) -> bool {
-    let opens = value.iter().position(|&b| b == b'(' || b == b'{');
+    let opens = value.iter().position(|&b| b"({[<;?".contains(&b));
     let name = |part: &[u8]| {
-        !part.is_empty() && part.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
+        let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
+        part.first().is_some_and(|b| b.is_ascii_alphabetic() || b"_$@&*".contains(b))
+            && digits * 4 <= part.len()
+            && part[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     };
     let head = &value[..opens.unwrap_or(value.len())];
-    let is_names = head.split(|&b| b == b'.').all(name);
-    let dots = head.contains(&b'.') && value.len() < 64;
-    is_names && (opens.is_some() || dots)
-        || value.windows(5).any(|w| w == b".env." || w == b"envir")
+    let head = head.strip_suffix(b"!").unwrap_or(head);
+    let scopes: Vec<&[u8]> =
+        head.split(|&b| b == b'.' || b == b':').filter(|part| !part.is_empty()).collect();
+    let is_names = !scopes.is_empty() && scopes.iter().all(|part| name(part));
+    let about = |part: &&[u8]| {
+        let lower = String::from_utf8_lossy(part).to_ascii_lowercase();
+        OBJECTS.contains(&lower.as_str()) || super::key::strength(part).is_some()
+    };
+    let lower = !head.iter().any(u8::is_ascii_uppercase);
+    let dots = scopes.len() >= 2
+        && value.len() < 80
+        && (scopes.iter().any(about) && head.contains(&b'.')
+            || scopes.len() >= 3 && lower
+            || head.windows(2).any(|w| w == b"::"));
+    let call = opens.is_some_and(|at| {
+        at >= 2
+            && (value[at..].contains(&b')') || value[at] != b'(' || at + 1 == value.len())
+            && (value[at] != b';' && value[at] != b'?')
+            || at + 1 == value.len() && scopes.iter().any(about)
+            || value[at] == b'?' && value.get(at + 1) == Some(&b'.')
+    });
+    is_names && (call || dots) || value.windows(5).any(|w| w == b".env." || w == b"envir")
 }
+
+/// What code takes values from.
+const OBJECTS: &[&str] = &[
+    "self",
+    "this",
+    "config",
+    "cfg",
+    "conf",
+    "settings",
+    "options",
+    "opts",
+    "os",
+    "process",
+    "env",
+    "environ",
+    "req",
+    "request",
+    "args",
+    "params",
+    "var",
+    "vars",
+    "local",
+    "locals",
+    "module",
+    "each",
+    "form",
+    "ctx",
+    "context",
+    "app",
+    "creds",
+    "props",
+    "state",
+    "session",
+    "body",
+    "payload",
+    "result",
+    "system",
+    "values",
+    "input",
+    "inputs",
+    "event",
+    "std",
+    "com",
+    "org",
+    "io",
+    "net",
+    "java",
+    "user",
+    "account",
+    "connection",
+    "conn",
+    "client",
+    "server",
+    "db",
+    "database",
+    "rails",
+    "spring",
+    "string",
+    "data",
+    "hiera",
+    "lookup",
+    "node",
+    "facts",
+    "inventory",
+    "hostvars",
+    "item",
+    "row",
+    "record",
+];
 
 /// Whether the value is a number with a unit, such as `30s` or `64kB`.
 fn is_quantity(value: &[u8]) -> bool {
