@@ -170,11 +170,24 @@ pub(super) fn assigned(
     subject: Subject<'_>,
 ) -> Option<Found> {
     let (start, sign) = separator(line, key.end, place)?;
+    if is_path_of(line, key, start, sign) {
+        return None;
+    }
     let raw = value(line, start, place, sign, subject.strength)?;
     if !fits(line, place, sign, &raw, subject) {
         return None;
     }
     judged(line, &raw, place, sign, subject)
+}
+
+/// Whether a key is a part of a name, and what follows another part: `app::secret::Key`,
+/// `arn:…:secret:name`, `checksum/secret: …`.
+fn is_path_of(line: &[u8], key: &Range<usize>, start: usize, sign: Sign) -> bool {
+    let before = &line[..key.start];
+    let tight = sign == Sign::Colon && line[..start].ends_with(b":");
+    tight && (line[..start].ends_with(b"::") || before.ends_with(b":"))
+        || before.ends_with(b"checksum/")
+        || sign == Sign::Space && before.ends_with(b"/")
 }
 
 /// What of a value is secret, if it is.
@@ -236,9 +249,10 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
                 || place.directive && !weak && is_field(text) && place_is_set(line)
                 || is_random(text, if weak { 32 } else { 20 }) && (leads || !weak)
         }
-        Sign::Space => !text.starts_with(b"-"),
+        // Columns of help are farther apart than an option and its value.
+        Sign::Space => !text.starts_with(b"-") && !line[..raw.at.start].ends_with(b"  "),
         // `(passwd:chauthtok)`: PAM's name for what it does.
-        Sign::Colon => text != b"chauthtok",
+        Sign::Colon => text != b"chauthtok" && !subject.name.ends_with(b"PASS"),
         Sign::Comma => {
             let behind = line[raw.at.end..].iter().skip(1).find(|b| !b.is_ascii_whitespace());
             raw.quoted && matches!(behind, Some(b')' | b'}' | b'>'))

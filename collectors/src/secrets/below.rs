@@ -52,10 +52,11 @@ pub(super) fn values(
     if rest.ends_with(b"=>") {
         return dumped(near, subject).into_iter().collect();
     }
-    if place.element && rest.ends_with(b">") && is_plural(subject.name) {
+    let open = place.element && rest.ends_with(b">") && !rest.contains(&b'<');
+    if open && is_plural(subject.name) {
         return children(near, indent(line), true, subject);
     }
-    if place.element && rest.ends_with(b">") {
+    if open {
         return element(near, subject).into_iter().collect();
     }
     let head = rest.trim_ascii_start();
@@ -141,8 +142,10 @@ fn without_tags(rest: &[u8]) -> &[u8] {
 
 /// Whether a key is followed by the head of a block scalar: `: |-`, `: >2`.
 fn is_block(rest: &[u8]) -> bool {
-    let rest = rest.trim_ascii_start();
-    let rest = rest.strip_prefix(b":").unwrap_or(rest).trim_ascii();
+    let Some(rest) = rest.trim_ascii_start().strip_prefix(b":") else {
+        return false;
+    };
+    let rest = rest.trim_ascii();
     matches!(rest.first(), Some(b'|' | b'>'))
         && rest.len() <= 3
         && rest[1..].iter().all(|b| b"+-123456789".contains(b))

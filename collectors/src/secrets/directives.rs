@@ -36,7 +36,7 @@ static TYPES: Words = words!(
     "enc encrypted cipher simple irreversible-cipher hash plaintext plain-text ascii-text ascii hex md5 \
      sha sha1 sha-1 sha224 sha256 sha-256 sha384 sha512 sha-512 hmac-md5 hmac-sha-1 hmac-sha-256 key \
      key-string local remote unencrypted hashed text string clear cleartext wpa akm aes des 3des \
-     aes128 aes192 aes256 128 192 256 read write type value pbkdf2 scrypt address hostname"
+     aes128 aes192 aes256 128 192 256 read write type value pbkdf2 scrypt address hostname size 128bit 40bit"
 );
 
 /// Words that follow such a noun where no secret does.
@@ -69,6 +69,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         "wpa-psk ",
         "encrypted-password ",
         " auth ",
+        " priv ",
         "md5 ",
         "authentication ",
         "psksecret ",
@@ -139,7 +140,9 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
         let shown = &line[value.clone()];
         let lower = !shown.iter().any(|b| !b.is_ascii_lowercase());
         // A lone noun and a word are as well the start of a sentence.
-        let sentence = single && (lower || words.len() > 8 && !typed);
+        let community = noun == b"community";
+        let last = next + 1 == words.len() || community && next + 2 == words.len();
+        let sentence = single && (lower || !typed && !(last && shown.iter().any(|b| !b.is_ascii_alphabetic())));
         let plain = lower && !quoted && !typed && noun != b"authentication";
         let is_name = known(&shown.to_ascii_lowercase(), &NO_SECRETS)
             || known(&shown.to_ascii_lowercase(), &NOUNS);

@@ -70,6 +70,10 @@ pub(super) fn value(
     let limit =
         if strength == Strength::Weak || sign == Sign::Space { LOOKED_AT + 1 } else { usize::MAX };
     let rest = &line[start..];
+    // Lists and maps have secrets of their own.
+    if rest.first() == Some(&b'[') && !rest.starts_with(b"[redacted:") {
+        return None;
+    }
     let end = if sign == Sign::Default {
         rest.iter().position(|&b| b == b'}').unwrap_or(rest.len())
     } else if let Some(len) = within_quotes(rest, place, sign) {
@@ -224,8 +228,8 @@ fn within_quotes(rest: &[u8], place: &Place, sign: Sign) -> Option<usize> {
     let end =
         (0..reach.len()).find(|&at| reach[at] == quote && (at == 0 || reach[at - 1] != b'\\'))?;
     let text = &reach[..end];
-    let plain =
-        !text.iter().any(|b| b"=;&,{}".contains(b)) || !text.contains(&b' ') && !is_list(text);
+    let words = text.iter().any(|b| b"\"'$|".contains(b)) || text.windows(2).any(|pair| pair == b" -");
+    let plain = !words && !text.iter().any(|b| b"=;&,{}".contains(b)) || !text.contains(&b' ') && !is_list(text);
     plain.then_some(end)
 }
 
@@ -274,7 +278,8 @@ fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> boo
     let rest = &rest[..phrase(rest)];
     let words = rest.iter().filter(|&&b| b == b' ').count();
     let first = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let space = sign == Sign::Space && strength == Strength::Password && words < 3 && words > 0;
+    let typed = first == b"ENC" || first.iter().all(u8::is_ascii_digit);
+    let space = sign == Sign::Space && words < 3 && words > 0 && !typed;
     words < 8
         && first.len() >= 2
         && !is_placeholder(first)

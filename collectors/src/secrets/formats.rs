@@ -69,9 +69,15 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
     ("password", &["$user"], r"^\s*\$USER[0-9]+\$=(?<secret>[^/\s]\S*)"),
     ("password", &["allow "], r#"^\s*allow\s+"?[A-Za-z][\w.-]*"?:<word>\s*$"#),
     ("password", &["monitor "], r"^\s*MONITOR\s+\S+@\S+\s+[0-9]+\s+\S+\s+<word>"),
+    (
+        "snmp-community",
+        &["snmp-server host"],
+        r"^\s*snmp-server\s+host\s+\S+\s+(?:traps?\s+|informs?\s+)?version\s+(?:1|2c|3\s+\w+)\s+<word>",
+    ),
     // Telephony.
     ("password", &["register =>", "register=>"], r"\bregister\s*=>\s*[^:\s]+:(?<secret>[^@\s]+)@"),
     ("password", &["user="], r"^\s*user=[^:=\s]+:(?:0x)?(?<secret>[^\s/]{3,})\s*$"),
+    ("password", &["cifs"], r"\buser(?:name)?=[^,%\s]+%(?<secret>[^,\s]+)"),
     // Networks.
     (
         "wep-key",
@@ -82,7 +88,7 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
     (
         "wireless-key",
         &["wpa-psk", "wireless-key", "wpa-passphrase"],
-        r"^\s*(?:wpa-psk|wireless-key[0-9]?|wpa-passphrase)\s+(?:s:)?<rest>",
+        r"^\s*(?:wpa-psk|wireless-key[0-9]?|wpa-passphrase)\s+(?:(?:ascii|hex)\s+[0-9]\s+|s:)?<rest>",
     ),
     (
         "wireless-key",
@@ -139,7 +145,8 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
         &["%3bpwd%3d", "%3bpassword%3d"],
         r"(?i)%3B(?:pwd|password)%3D(?<secret>(?:[^%&\s]|%2[0-9a-f])+)",
     ),
-    // Provisioning.
+    // Start-up and provisioning.
+    ("grub-hash", &["grub.pbkdf2."], r"grub\.pbkdf2\.sha[0-9]+\.[0-9]+\.[0-9A-Fa-f.]{40,}"),
     (
         "password",
         &["rootpw", "sshpw"],
@@ -183,8 +190,8 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     rules.push(Rule::block(
         "private-key",
         &["-----BEGIN OpenVPN", "-----END OpenVPN", "NKEY SEED", "$ANSIBLE_VAULT;"],
-        r"-----BEGIN OpenVPN [^-]+-----|-+BEGIN [A-Z]+ NKEY SEED-+|\$ANSIBLE_VAULT;[0-9.]+;[A-Z0-9]+(?:;[^\s]+)?",
-        r"-----END OpenVPN [^-]+-----|-+END [A-Z]+ NKEY SEED-+",
+        r"-----BEGIN OpenVPN .{4,40}?-----|-+BEGIN [A-Z]+ NKEY SEED-+|\$ANSIBLE_VAULT;[0-9.]+;[A-Z0-9]+(?:;[^\s]+)?",
+        r"-----END OpenVPN .{4,40}?-----|-+END [A-Z]+ NKEY SEED-+",
     )?);
     Ok(rules)
 }

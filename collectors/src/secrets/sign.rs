@@ -67,6 +67,17 @@ pub(super) fn separator(line: &[u8], end: usize, place: &Place) -> Option<(usize
         let blank = run(rest, 1, |b| b.is_ascii_whitespace()).min(LONGEST_SPACE);
         return Some((at + 1 + blank, Sign::Comma));
     }
+    // `password("value")`, as syslog-ng has it.
+    let named = [&b"password"[..], b"passwd", b"pwd"];
+    let called = end.checked_sub(8).map_or(&line[..end], |from| &line[from..end]);
+    if at == end
+        && rest.first() == Some(&b'(')
+        && matches!(rest.get(1), Some(b'"' | b'\''))
+        && named.iter().any(|name| called.ends_with(name))
+        && !line[..end].iter().rev().take(16).take_while(|b| **b != b' ').any(|b| b"_.>".contains(b))
+    {
+        return Some((at + 1, Sign::Comma));
+    }
     if !closed && space && !rest.is_empty() {
         return Some((at, Sign::Space));
     }

@@ -146,6 +146,17 @@ const PLACEHOLDERS: &[&str] = &[
     "nopass",
     "nopassword",
     "foobared",
+    "await",
+    "new",
+    "u8",
+    "u32",
+    "u64",
+    "uuid",
+    "val",
+    "arg",
+    "pass",
+    "passwords",
+    "value",
     "exit",
     "peer",
     "trust",
@@ -166,6 +177,8 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
         || !quoted && is_expression(value)
         || is_reference(value)
         || is_version(value)
+        || is_date(value)
+        || is_object(value)
         || value.ends_with(b" bytes") && value[0].is_ascii_digit()
         || is_label(value)
     {
@@ -188,7 +201,8 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let Some(&first) = trimmed.first() else {
         return true;
     };
-    let lower = trimmed.to_ascii_lowercase();
+    let cut = trimmed.iter().rposition(|b| !b",;".contains(b)).map_or(0, |last| last + 1);
+    let lower = trimmed[..cut].to_ascii_lowercase();
     let last = trimmed[trimmed.len() - 1];
     let ends = |end: &[u8]| trimmed.ends_with(end);
     let is_variable = |name: &[u8]| {
@@ -218,16 +232,46 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || first == b'$' && is_variable(&trimmed[1..])
         || first == b'%' && trimmed.len() <= 2
         || first == b'%' && last == b'%'
-        || first == b'<' && last == b'>'
+        || first == b'<' && (trimmed.contains(&b'>') || trimmed.starts_with(b"<<"))
         || first == b'{' && trimmed.len() == 1
         || first == b'[' && trimmed.len() <= 2
         || first == b'('
-        || first == b'$' && is_relative(&trimmed[1..])
+        || first == b'$' && (is_relative(&trimmed[1..]) || is_parameter(&trimmed[1..]))
         || lower.windows(7).any(|part| part == b"example")
         // Masks: `****`, `xxxx`, `....`, `--`.
         || b"*xX.-#_?".contains(&first) && trimmed.iter().filter(|&&b| b != first).count() == 0
         || trimmed.iter().all(|b| !b.is_ascii_alphanumeric()) && trimmed.len() < 6
         || trimmed.windows(3).any(|part| part == b"***")
+}
+
+/// Whether the text is the name of a variable that holds a secret: `password`, `http_x_token`.
+fn is_parameter(text: &[u8]) -> bool {
+    let len = text.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let (name, rest) = text.split_at(len);
+    let ends = rest.is_empty() || matches!(rest[0], b';' | b')' | b',' | b'[' | b'"' | b'\'');
+    let plain = !name.iter().any(u8::is_ascii_digit);
+    rest.starts_with(b":$")
+        || ends && plain && (name.contains(&b'_') || super::key::strength(name).is_some())
+}
+
+/// Whether the value begins like a date (ISO 8601).
+fn is_date(value: &[u8]) -> bool {
+    value.len() >= 10
+        && value[..4].iter().all(u8::is_ascii_digit)
+        && value[4] == b'-'
+        && value[5..7].iter().all(u8::is_ascii_digit)
+        && value[7] == b'-'
+}
+
+/// Whether the value is an object as Java shows it: `android.os.Binder@7d0f4a1`.
+fn is_object(value: &[u8]) -> bool {
+    let at = value.iter().position(|&b| b == b'@').filter(|at| *at > 4);
+    at.is_some_and(|at| {
+        value[..at].contains(&b'.')
+            && value[..at].iter().all(|b| b.is_ascii_alphanumeric() || b"._$".contains(b))
+            && value[at + 1..].iter().all(u8::is_ascii_hexdigit)
+            && value.len() > at + 4
+    })
 }
 
 /// Starts of values that say where the secret is.
@@ -559,12 +603,11 @@ fn is_expression(value: &[u8]) -> bool {
         && (scopes.iter().any(about) && head.contains(&b'.')
             || scopes.len() >= 3 && lower
             || head.windows(2).any(|w| w == b"::"));
-    let call = opens.is_some_and(|at| {
-        at >= 2
-            && (value[at..].contains(&b')') || value[at] != b'(' || at + 1 == value.len())
-            && (value[at] != b';' && value[at] != b'?')
-            || at + 1 == value.len() && scopes.iter().any(about)
-            || value[at] == b'?' && value.get(at + 1) == Some(&b'.')
+    let call = opens.is_some_and(|at| match value[at] {
+        b'(' => at >= 2,
+        b'?' => value.get(at + 1) == Some(&b'.'),
+        b';' => false,
+        _ => at >= 2 || scopes.iter().any(about),
     });
     is_names && (call || dots) || value.windows(5).any(|w| w == b".env." || w == b"envir")
 }

@@ -122,7 +122,7 @@ pub(super) const STRONG: &[&str] = &[
 pub(super) static WEAK: Words = words!(
     "key auth cookie credentials creds cred otp pin salt sid sig signature session sessionid sessid \
      tokens secrets seed mnemonic apikeys license jwt bearer dsn pat secure encrypt keys ident \
-     authident userinfo passes sas nonce"
+     authident userinfo sas nonce"
 );
 
 /// Words of a key behind which what follows is about a secret, but none.
@@ -153,7 +153,7 @@ pub(super) static HARMLESS_AFTER: Words = words!(
      wordlist dictionary blacklist validity lifetimes charset chars characters digits usage stdout \
      recovery getter setter item items node nodes object objects count label labels text caption \
      tooltip dn lock locked unlock unlocked autofill autocomplete visible visibility hidden mask masked \
-     separator template templates leeway skew threshold tag tags language locale meter padding bytes"
+     separator template templates query queries leeway js ts tsx jsx rs py go rb php java cpp hs cs kt json yaml yml xml toml ini conf cfg txt pem crt cer md html css sh log so dll exe leeway skew threshold tag tags language locale meter padding bytes"
 );
 
 /// Words behind which a value must look like a hash.
@@ -170,7 +170,7 @@ pub(super) static HARMLESS_BEFORE: Words = words!(
 
 /// As above, before the word `key` alone.
 pub(super) static NO_SECRET_KEYS: Words = words!(
-    "primary foreign cache partition sort row index host known by routing composite unique shard \
+    "primary foreign cache partition sort row index host known by composite unique shard \
      cluster natural surrogate object hash map sort range group translation message i18n hot short \
-     arrow enter escape trusted config order join lookup search cell dedup idempotency"
+     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel"
 );
