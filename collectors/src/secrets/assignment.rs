@@ -131,22 +131,22 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
         value: here.start + found.value.start..here.start + found.value.end,
         ..found
     };
-    match found {
-        Some(found) => {
-            let mut all = below::continued(near, &found.value, &place);
-            all.insert(0, moved(found));
-            all
-        }
-        None => {
-            let pairs = pair::values(near, &key, subject);
-            if pairs.is_empty() { below::values(near, &key, &place, subject) } else { pairs }
-        }
+    if let Some(found) = found {
+        let mut all = below::continued(near, &found.value, &place);
+        all.insert(0, moved(found));
+        return all;
     }
+    let pairs = pair::values(near, &key, subject);
+    if pairs.is_empty() { below::values(near, &key, &place, subject) } else { pairs }
 }
 
 /// How much the key says, by its name and where it stands.
 fn strength_of(line: &[u8], name: &Range<usize>, place: &Place) -> Option<Strength> {
     let text = &line[name.clone()];
+    // What follows begins with a name of its own (systemd.exec(5)).
+    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential") {
+        return None;
+    }
     match strength(text) {
         Some(Strength::Weak) if place.query => Some(Strength::Strong),
         Some(Strength::Weak)
@@ -245,9 +245,12 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
             Strength::Weak => leads && is_generated(text),
         },
         Sign::Space if !place.option => {
+            let is_hash = text.len() == 64 && text.iter().all(u8::is_ascii_hexdigit);
             !text.starts_with(b"--") && leads && raw.last && !weak && is_field(text)
                 || place.directive && !weak && is_field(text) && place_is_set(line)
-                || is_random(text, if weak { 32 } else { 20 }) && (leads || !weak)
+                || is_random(text, if weak { 32 } else { 20 })
+                    && (leads || !weak)
+                    && (raw.last || !is_hash)
         }
         // Columns of help are farther apart than an option and its value.
         Sign::Space => !text.starts_with(b"-") && !line[..raw.at.start].ends_with(b"  "),
@@ -274,6 +277,7 @@ fn user(text: &[u8], name: &[u8]) -> Option<usize> {
     let colon = text.iter().position(|&b| b == b':')?;
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_.@-\\".contains(b);
     (both.iter().any(|end| lower.ends_with(end))
+        && text[0].is_ascii_alphabetic()
         && (1..40).contains(&colon)
         && text[..colon].iter().all(plain)
         && text.len() >= colon + 5

@@ -14,8 +14,18 @@ use std::ops::Range;
 const LINES: usize = 80;
 
 /// Names of what holds the value of the key above.
-const VALUES: &[&[u8]] =
-    &[b"value", b"default", b"plaintext", b"plain", b"text", b"content", b"result", b"string"];
+const VALUES: &[&[u8]] = &[
+    b"value",
+    b"default",
+    b"plaintext",
+    b"plain",
+    b"text",
+    b"content",
+    b"result",
+    b"string",
+    b"encrypted_data",
+    b"ciphertext",
+];
 
 /// A line that is no shorter may be folded (RFC 2849).
 const FOLDED: usize = 70;
@@ -34,7 +44,7 @@ pub(super) fn values(
     if rest.len() > 24 || place.query || place.option {
         return listed(line, key, place, subject)
             .into_iter()
-            .map(|f| moved(f, here.start))
+            .map(|f| moved(&f, here.start))
             .collect();
     }
     if rest.ends_with(b"|")
@@ -52,7 +62,11 @@ pub(super) fn values(
     if rest.ends_with(b"=>") {
         return dumped(near, subject).into_iter().collect();
     }
-    let open = place.element && rest.ends_with(b">") && !rest.contains(&b'<');
+    let tag = line[..key.start].strip_suffix(b"<").unwrap_or_default().trim_ascii_end();
+    let open = (tag.is_empty() || tag.ends_with(b">"))
+        && place.element
+        && rest.ends_with(b">")
+        && !rest.contains(&b'<');
     if open && is_plural(subject.name) {
         return children(near, indent(line), true, subject);
     }
@@ -78,7 +92,7 @@ pub(super) fn values(
         }
         b"]" if line.trim_ascii_start().starts_with(b"[") => section(near, subject),
         _ if opens => children(near, indent(line), true, subject),
-        _ => listed(line, key, place, subject).into_iter().map(|f| moved(f, here.start)).collect(),
+        _ => listed(line, key, place, subject).into_iter().map(|f| moved(&f, here.start)).collect(),
     }
 }
 
@@ -120,8 +134,8 @@ pub(super) fn continued(near: &Near<'_>, value: &Range<usize>, place: &Place) ->
     found
 }
 
-fn moved(found: Found, by: usize) -> Found {
-    Found { value: by + found.value.start..by + found.value.end, ..found }
+fn moved(found: &Found, by: usize) -> Found {
+    Found { value: by + found.value.start..by + found.value.end, quote: found.quote }
 }
 
 fn indent(line: &[u8]) -> usize {
@@ -152,7 +166,7 @@ fn is_block(rest: &[u8]) -> bool {
 }
 
 /// The lines that are indented more than the key.
-fn inside<'n>(near: &'n Near<'_>, least: usize, bracket: bool) -> Vec<Range<usize>> {
+fn inside(near: &Near<'_>, least: usize, bracket: bool) -> Vec<Range<usize>> {
     let mut at = near.line();
     let mut lines = Vec::new();
     while let Some(next) = near.next(&at) {
@@ -248,7 +262,7 @@ fn dumped(near: &Near<'_>, subject: Subject<'_>) -> Option<Found> {
     let next = near.next(&near.line())?;
     let line = &near.text()[next.clone()];
     let start = line.iter().position(|b| b"\"'".contains(b))?;
-    item(line, start, subject).map(|found| moved(found, next.start))
+    item(line, start, subject).map(|found| moved(&found, next.start))
 }
 
 /// `: value` below `? key`.
@@ -256,7 +270,7 @@ fn complex(near: &Near<'_>, subject: Subject<'_>) -> Option<Found> {
     let next = near.next(&near.line())?;
     let line = &near.text()[next.clone()];
     let start = line.strip_prefix(b": ").map(|_| 2)?;
-    item(line, start, subject).map(|found| moved(found, next.start))
+    item(line, start, subject).map(|found| moved(&found, next.start))
 }
 
 /// The text below the tag of an element, or that of the element `value` in it.
@@ -271,7 +285,7 @@ fn element(near: &Near<'_>, subject: Subject<'_>) -> Option<Found> {
         let value = Value { at: deep..deep + part.len(), quoted: true, last: true };
         judged(line, &value, &nowhere(), Sign::Element, subject)
     };
-    found.map(|found| moved(found, next.start))
+    found.map(|found| moved(&found, next.start))
 }
 
 fn nowhere() -> Place {
@@ -323,7 +337,7 @@ fn children(near: &Near<'_>, least: usize, bracket: bool, subject: Subject<'_>) 
         // A map of hosts and what they let in with.
         let host = entry(line).is_some_and(|(key, _)| line[key].contains(&b'.'));
         let one = if plural || host { member(line, subject) } else { child(line, subject) };
-        found.extend(one.map(|one| moved(one, at.start)));
+        found.extend(one.map(|one| moved(&one, at.start)));
     }
     found
 }
@@ -407,7 +421,7 @@ fn section(near: &Near<'_>, subject: Subject<'_>) -> Vec<Found> {
             break;
         }
         let one = if is_plural(subject.name) { member(line, subject) } else { None };
-        found.extend(one.map(|one| moved(one, at.start)));
+        found.extend(one.map(|one| moved(&one, at.start)));
     }
     found
 }
@@ -429,7 +443,7 @@ fn listed(line: &[u8], key: &Range<usize>, place: &Place, subject: Subject<'_>) 
         }
         Some(b'{') => mapped(line, start + 1, b'}', subject),
         Some(b'<') if place.element => {
-            child(rest, subject).map(|f| moved(f, start)).into_iter().collect()
+            child(rest, subject).map(|f| moved(&f, start)).into_iter().collect()
         }
         _ => Vec::new(),
     }
@@ -448,6 +462,10 @@ fn items(line: &[u8], start: usize, subject: Subject<'_>) -> Vec<Found> {
         let Some(value) = extent::value(line, at, &nowhere(), Sign::Colon, subject.strength) else {
             break;
         };
+        let behind = line[value.at.end..].iter().find(|b| !b"\\\"' ".contains(b));
+        if !matches!(behind, Some(b',' | b']') | None) {
+            break;
+        }
         found.extend(judged(line, &value, &nowhere(), Sign::Colon, subject));
         at = value.at.end + slashes + 1;
     }

@@ -123,7 +123,8 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
             let word = text(next);
             let number = word.len() <= 3 && word.iter().all(u8::is_ascii_digit);
             let kind = known(&word, &TYPES);
-            if !(number || kind) || next + 1 == words.len() && !number {
+            let last = next + 1 == words.len();
+            if !(number || kind && !last) {
                 break;
             }
             typed = true;
@@ -142,7 +143,8 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
         // A lone noun and a word are as well the start of a sentence.
         let community = noun == b"community";
         let last = next + 1 == words.len() || community && next + 2 == words.len();
-        let sentence = single && (lower || !typed && !(last && shown.iter().any(|b| !b.is_ascii_alphabetic())));
+        let sentence =
+            single && (lower || !(typed || last && shown.iter().any(|b| !b.is_ascii_alphabetic())));
         let plain = lower && !quoted && !typed && noun != b"authentication";
         let is_name = known(&shown.to_ascii_lowercase(), &NO_SECRETS)
             || known(&shown.to_ascii_lowercase(), &NOUNS);

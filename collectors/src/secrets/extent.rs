@@ -74,12 +74,17 @@ pub(super) fn value(
     if rest.first() == Some(&b'[') && !rest.starts_with(b"[redacted:") {
         return None;
     }
+    if rest.first() == Some(&b'{') && !is_labelled(rest) && braced(rest, place).is_none() {
+        return None;
+    }
     let end = if sign == Sign::Default {
         rest.iter().position(|&b| b == b'}').unwrap_or(rest.len())
     } else if let Some(len) = within_quotes(rest, place, sign) {
         len
     } else if let Some(len) = braced(rest, place) {
         return Some(Value { at: start + 1..start + len, quoted: true, last: false });
+    } else if let Some(len) = member(line, start, place, sign, strength) {
+        len
     } else if whole_rest(rest, place, sign, strength) {
         phrase(rest)
     } else if rest.starts_with(b"ENC(") || rest.starts_with(b"ENC[") {
@@ -143,7 +148,7 @@ fn opened(line: &[u8], at: usize, quote: u8, slashes: usize, place: &Place) -> V
     // Within text in single quotes, they are doubled (libpq, SQL).
     if line.get(from) == Some(&quote)
         && quote == b'\''
-        && line.get(from + 1).is_some_and(|b| b.is_ascii_alphanumeric())
+        && line.get(from + 1).is_some_and(u8::is_ascii_alphanumeric)
         && let Some(end) = memchr::memmem::find(&line[from + 1..], b"''")
     {
         return Value { at: from + 1..from + 1 + end, quoted: true, last: false };
@@ -155,7 +160,6 @@ fn opened(line: &[u8], at: usize, quote: u8, slashes: usize, place: &Place) -> V
         && slashes == 0
         && let Some(&next @ (b'"' | b'\'')) = line.get(value.at.end + 1)
         && value.at.end > from
-        && line.get(value.at.end) == Some(&quote)
     {
         let more = quoted(line, value.at.end + 2, next, 0);
         if more.at.end >= line.len() {
@@ -200,18 +204,14 @@ fn quoted(line: &[u8], from: usize, quote: u8, slashes: usize) -> Value {
 fn element(line: &[u8], start: usize) -> Option<Value> {
     let rest = &line[start..];
     let blank = run(rest, 0, |b| b == b' ' || b == b'\t');
-    let (from, end) = match rest[blank..].strip_prefix(b"<![CDATA[") {
-        Some(text) => {
-            let from = blank + 9;
-            (from, memchr::memmem::find(text, b"]]>").map_or(rest.len(), |end| from + end))
-        }
-        None => {
-            let ends = |at: usize| {
-                matches!(rest[at], b'<' | b'\r')
-                    || rest[at] == b'&' && rest[at..].starts_with(b"&lt;")
-            };
-            (0, (0..rest.len()).find(|&at| ends(at)).unwrap_or(rest.len()))
-        }
+    let ends = |at: usize| {
+        matches!(rest[at], b'<' | b'\r') || rest[at] == b'&' && rest[at..].starts_with(b"&lt;")
+    };
+    let (from, end) = if let Some(text) = rest[blank..].strip_prefix(b"<![CDATA[") {
+        let from = blank + 9;
+        (from, memchr::memmem::find(text, b"]]>").map_or(rest.len(), |end| from + end))
+    } else {
+        (0, (0..rest.len()).find(|&at| ends(at)).unwrap_or(rest.len()))
     };
     let text = rest[from..end].trim_ascii();
     let from = start + from + run(&rest[from..end], 0, |b| b.is_ascii_whitespace());
@@ -228,9 +228,41 @@ fn within_quotes(rest: &[u8], place: &Place, sign: Sign) -> Option<usize> {
     let end =
         (0..reach.len()).find(|&at| reach[at] == quote && (at == 0 || reach[at - 1] != b'\\'))?;
     let text = &reach[..end];
-    let words = text.iter().any(|b| b"\"'$|".contains(b)) || text.windows(2).any(|pair| pair == b" -");
-    let plain = !words && !text.iter().any(|b| b"=;&,{}".contains(b)) || !text.contains(&b' ') && !is_list(text);
+    let words =
+        text.iter().any(|b| b"\"'$|".contains(b)) || text.windows(2).any(|pair| pair == b" -");
+    let plain = !words && !text.iter().any(|b| b"=;&,{}".contains(b))
+        || !text.contains(&b' ') && !is_list(text);
     plain.then_some(end)
+}
+
+/// Whether a text begins with a label such as `{SSHA}`, with something behind it.
+fn is_labelled(text: &[u8]) -> bool {
+    let close = text.iter().take(32).position(|&b| b == b'}');
+    close.is_some_and(|at| at > 2 && text.get(at + 1).is_some_and(|b| !b.is_ascii_whitespace()))
+}
+
+/// The length of a value of several words among others in brackets: `(user=a, password=b c, d=1)`.
+fn member(
+    line: &[u8],
+    start: usize,
+    place: &Place,
+    sign: Sign,
+    strength: Strength,
+) -> Option<usize> {
+    if place.first || place.option || sign != Sign::Equals || strength != Strength::Password {
+        return None;
+    }
+    let head = &line[..start];
+    let key = head.iter().rposition(|b| b" ([{".contains(b))?;
+    let listed = b"([{".contains(&head[key]) || head[..key].ends_with(b",");
+    let reach = &line[start..line.len().min(start + 64)];
+    let end = (0..reach.len()).find(|&at| {
+        reach[at..].starts_with(b", ") && is_pair(&reach[at + 2..]) || b")]}".contains(&reach[at])
+    })?;
+    let text = &reach[..end];
+    let spaces = memchr::memchr_iter(b' ', text).count();
+    let plain = !text.iter().any(|b| b"=\"',;([{".contains(b));
+    (listed && plain && (1..4).contains(&spaces)).then_some(end)
 }
 
 /// Whether more names and values follow in a text.
@@ -276,10 +308,14 @@ fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> boo
         return false;
     }
     let rest = &rest[..phrase(rest)];
-    let words = rest.iter().filter(|&&b| b == b' ').count();
+    let words = memchr::memchr_iter(b' ', rest).count();
     let first = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let typed = first == b"ENC" || first.iter().all(u8::is_ascii_digit);
-    let space = sign == Sign::Space && words < 3 && words > 0 && !typed;
+    let space = sign == Sign::Space
+        && (strength == Strength::Password || place.directive)
+        && words < 3
+        && words > 0
+        && !typed;
     words < 8
         && first.len() >= 2
         && !is_placeholder(first)
@@ -310,13 +346,7 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
                     || is_pair(&rest[at + 1..])
                     || ends_entity(&rest[at..])
             }
-            b';' => {
-                !place.option
-                    && (!place.first
-                        || next.is_none_or(u8::is_ascii_whitespace)
-                        || is_pair(&rest[at + 1..]))
-            }
-            b',' => {
+            b';' | b',' => {
                 !place.option
                     && (!place.first
                         || next.is_none_or(u8::is_ascii_whitespace)

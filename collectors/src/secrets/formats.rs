@@ -121,6 +121,16 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
         &["magic-cookie-1", "xauth add"],
         r"(?:MAGIC-COOKIE-1\s+|\bxauth\s+add\s+\S+\s+\S+\s+)(?<secret>[0-9a-f]{32,})",
     ),
+    (
+        "wireguard-key",
+        &["\toff", "/32\t", "/128\t", "/24\t"],
+        r"^(?:[\w.-]+\t)?(?<secret>[A-Za-z0-9+/]{43}=)\t[A-Za-z0-9+/]{43}=\t[0-9]+\t",
+    ),
+    (
+        "wireguard-key",
+        &["\toff", "/32\t", "/128\t", "/24\t"],
+        r"^(?:[\w.-]+\t)?[A-Za-z0-9+/]{43}=\t(?<secret>[A-Za-z0-9+/]{43}=)\t\S+:[0-9]+\t",
+    ),
     // Databases and queues.
     (
         "redis-acl",

@@ -349,7 +349,8 @@ fn after_words(line: &[u8], count: usize) -> Option<Range<usize>> {
     let options = words.iter().take_while(|word| line[(*word).clone()].contains(&b'=')).count();
     let first = words.get(options + count).or_else(|| {
         // The kind of a key may be left out (chrony.conf(5)).
-        let number = words.first().is_some_and(|word| line[word.clone()].iter().all(u8::is_ascii_digit));
+        let number =
+            words.first().is_some_and(|word| line[word.clone()].iter().all(u8::is_ascii_digit));
         (count == 2 && words.len() == 2 && number).then(|| &words[1])
     })?;
     let quoted = first.start > 0 && b"\"'".contains(&line[first.start - 1]);

@@ -46,7 +46,7 @@ pub(super) fn values(near: &Near<'_>, key: &Range<usize>, subject: Subject<'_>) 
     };
     let found = behind(line, key, subject).or_else(|| before(line, &label, subject));
     if let Some(found) = found {
-        return vec![moved(found, here.start)];
+        return vec![moved(&found, here.start)];
     }
     let inline = line[key.end..].contains(&b'}') || line[key.end..].contains(&b'{');
     if inline {
@@ -55,8 +55,8 @@ pub(super) fn values(near: &Near<'_>, key: &Range<usize>, subject: Subject<'_>) 
     around(near, subject).into_iter().collect()
 }
 
-fn moved(found: Found, by: usize) -> Found {
-    Found { value: by + found.value.start..by + found.value.end, ..found }
+fn moved(found: &Found, by: usize) -> Found {
+    Found { value: by + found.value.start..by + found.value.end, quote: found.quote }
 }
 
 /// Where `name` is in `name: KEY`, `name="KEY"`, `<name>KEY`.
@@ -158,7 +158,7 @@ fn around(near: &Near<'_>, subject: Subject<'_>) -> Option<Found> {
             break;
         }
         if let Some(found) = half(text, subject) {
-            return Some(moved(found, line.start));
+            return Some(moved(&found, line.start));
         }
         if is_name(start) {
             break;
@@ -174,7 +174,7 @@ fn around(near: &Near<'_>, subject: Subject<'_>) -> Option<Found> {
         line = previous;
         let text = &near.text()[line.clone()];
         if let Some(found) = half(text, subject) {
-            return Some(moved(found, line.start));
+            return Some(moved(&found, line.start));
         }
         let start = text.trim_ascii_start();
         if start.starts_with(b"- ") || start.starts_with(b"{") || start.is_empty() || is_name(start)

@@ -74,7 +74,12 @@ pub(super) fn separator(line: &[u8], end: usize, place: &Place) -> Option<(usize
         && rest.first() == Some(&b'(')
         && matches!(rest.get(1), Some(b'"' | b'\''))
         && named.iter().any(|name| called.ends_with(name))
-        && !line[..end].iter().rev().take(16).take_while(|b| **b != b' ').any(|b| b"_.>".contains(b))
+        && !line[..end]
+            .iter()
+            .rev()
+            .take(16)
+            .take_while(|b| **b != b' ')
+            .any(|b| b"_.>".contains(b))
     {
         return Some((at + 1, Sign::Comma));
     }
@@ -92,7 +97,7 @@ fn is_space(byte: u8) -> bool {
 fn colours(text: &[u8]) -> usize {
     let mut at = 0;
     while text[at..].starts_with(b"\x1b[") {
-        let len = text[at + 2..].iter().take(16).position(|b| b.is_ascii_alphabetic());
+        let len = text[at + 2..].iter().take(16).position(u8::is_ascii_alphabetic);
         let Some(len) = len else {
             break;
         };

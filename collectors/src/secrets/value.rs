@@ -1,6 +1,7 @@
 //! Judges by a value whether it is a secret.
 
-use super::key::Strength;
+pub(super) use super::random::{is_generated, is_random};
+use super::{key::Strength, speech::is_label};
 
 /// Longer values are no longer looked at: nothing harmless is so long.
 pub(super) const LOOKED_AT: usize = 4096;
@@ -157,6 +158,9 @@ const PLACEHOLDERS: &[&str] = &[
     "pass",
     "passwords",
     "value",
+    "all",
+    "any",
+    "done",
     "exit",
     "peer",
     "trust",
@@ -201,7 +205,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let Some(&first) = trimmed.first() else {
         return true;
     };
-    let cut = trimmed.iter().rposition(|b| !b",;".contains(b)).map_or(0, |last| last + 1);
+    let cut = trimmed.iter().rposition(|b| !b",;!)".contains(b)).map_or(0, |last| last + 1);
     let lower = trimmed[..cut].to_ascii_lowercase();
     let last = trimmed[trimmed.len() - 1];
     let ends = |end: &[u8]| trimmed.ends_with(end);
@@ -376,112 +380,6 @@ fn is_version(value: &[u8]) -> bool {
         && number.iter().all(|b| b.is_ascii_digit() || **b == b'.')
 }
 
-/// Whether the value is text for people: a label or message about passwords, in any language.
-fn is_label(value: &[u8]) -> bool {
-    const SUBJECTS: &[&str] = &[
-        "password",
-        "passwords",
-        "passwort",
-        "passwörter",
-        "kennwort",
-        "passphrase",
-        "token",
-        "secret",
-        "key",
-        "schlüssel",
-        "passe",
-        "secrète",
-        "contraseña",
-        "contrasena",
-        "parola",
-        "senha",
-        "wachtwoord",
-        "hasło",
-        "пароль",
-        "code",
-        "código",
-        "codice",
-        "credential",
-        "credentials",
-        "passcode",
-        "username",
-        "api-schlüssel",
-        "clé",
-        "clave",
-        "chiave",
-        "lösenord",
-        "heslo",
-        "mot",
-        "confirmación",
-        "geheimer",
-        "privater",
-        "geheimnis",
-        "passord",
-        "salasana",
-    ];
-    const SPEECH: &[&str] = &[
-        "the",
-        "is",
-        "must",
-        "your",
-        "for",
-        "not",
-        "should",
-        "please",
-        "muss",
-        "ist",
-        "nicht",
-        "bitte",
-        "of",
-        "to",
-        "this",
-        "that",
-        "with",
-        "will",
-        "cannot",
-        "debe",
-        "deve",
-        "doit",
-        "may",
-        "when",
-        "authentication",
-        "optional",
-        "required",
-    ];
-    let spaces = value.iter().filter(|b| **b == b' ').count();
-    let shape = |b: &u8| {
-        b.is_ascii_alphabetic()
-            || *b >= 0x80
-            || b" .,:;!?'()-/{}%\"`*=>".contains(b)
-            || b.is_ascii_digit()
-    };
-    if value.len() > 400 || !value.iter().all(shape) {
-        return false;
-    }
-    let digits = value.iter().any(u8::is_ascii_digit);
-    let Ok(text) = std::str::from_utf8(value) else {
-        return false;
-    };
-    let lower = text.to_lowercase();
-    let words: Vec<&str> = lower
-        .split(|c: char| c.is_whitespace() || ".,:;!?()'\"`*".contains(c))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let has = |list: &[&str]| words.iter().filter(|word| list.contains(word)).count();
-    match spaces {
-        0 => {
-            !digits
-                && words.len() == 1
-                && SUBJECTS.contains(&words[0])
-                && lower.ends_with(|c| c != ' ')
-        }
-        1 => !digits && has(SUBJECTS) > 0,
-        _ => {
-            has(SUBJECTS) > 0 && !(digits && spaces < 3) || has(SPEECH) >= 2 || lower.contains("{{")
-        }
-    }
-}
-
 /// Whether the value has names and values of its own within, such as a connection string: what of
 /// it is a secret is found by these names.
 fn is_compound(value: &[u8]) -> bool {
@@ -508,58 +406,20 @@ fn is_named(value: &[u8]) -> bool {
         && !value[dash..].starts_with(b"-----")
 }
 
-/// Whether the value was made by a generator: long and in disorder, or base64 of `user:password`,
-/// or a hash with its scheme.
-pub(super) fn is_generated(value: &[u8]) -> bool {
-    is_random(value, 16) || is_disorderly(value) || is_pair(value) || is_scheme(value)
-}
-
-/// A hash in modular crypt format, or of MySQL.
-fn is_scheme(value: &[u8]) -> bool {
-    value.len() >= 12 && value[0] == b'$' && value[1..].contains(&b'$')
-        || value.len() == 41 && value[0] == b'*'
-}
-
-/// Whether letters of both cases, digits and signs change so often as they do not in names.
-fn is_disorderly(value: &[u8]) -> bool {
-    let class = |byte: u8| match byte {
-        b'a'..=b'z' => 0,
-        b'A'..=b'Z' => 1,
-        b'0'..=b'9' => 2,
-        _ => 3,
-    };
-    let has = |wanted: u8| value.iter().any(|&byte| class(byte) == wanted);
-    let changes = value.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
-    let blanks = value.iter().filter(|b| b.is_ascii_whitespace()).count();
-    (20..=LOOKED_AT).contains(&value.len())
-        && has(0)
-        && has(1)
-        && has(2)
-        && blanks <= 2
-        && changes * 100 >= value.len() * 42
-        && !value.starts_with(b"/") | value.iter().any(|b| b"+=".contains(b))
-}
-
-/// Whether the value is base64 of `user:password`.
-fn is_pair(value: &[u8]) -> bool {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    if value.len() < 8 || value.len() > 400 || !value.len().is_multiple_of(4) {
-        return false;
-    }
-    STANDARD.decode(value).is_ok_and(|plain| {
-        plain.iter().filter(|&&b| b == b':').count() >= 1
-            && std::str::from_utf8(&plain).is_ok_and(|text| !text.contains(char::is_control))
-    })
-}
-
 /// Whether a name of a variable is followed by more of a path, as in `dir/keys` and `section::key`.
 fn is_relative(text: &[u8]) -> bool {
     let name = text.iter().take_while(|b| b.is_ascii_lowercase()).count();
     name > 0 && (text[name..].starts_with(b"/") || text[name..].starts_with(b"::"))
 }
 
+/// Folders that paths begin with (hier(7)).
+const ROOTS: &[&[u8]] = &[
+    b"/var/", b"/etc/", b"/run/", b"/usr/", b"/home/", b"/srv/", b"/opt/", b"/tmp/", b"/dev/",
+    b"/root/", b"/mnt/", b"/proc/", b"/sys/", b"/lib/",
+];
+
 /// Whether the value is the name of a file or a URL.
-fn is_path(value: &[u8]) -> bool {
+pub(super) fn is_path(value: &[u8]) -> bool {
     let starts = |prefix: &[u8]| value.starts_with(prefix);
     if starts(b"./") || starts(b"~/") || starts(b"file:") || starts(b"../") {
         return true;
@@ -568,6 +428,9 @@ fn is_path(value: &[u8]) -> bool {
         return true;
     }
     if value.len() > 3 && value[1] == b':' && value[2] == b'\\' {
+        return true;
+    }
+    if ROOTS.iter().any(|root| value.starts_with(root)) {
         return true;
     }
     let name = |part: &[u8]| {
@@ -692,31 +555,6 @@ fn is_plain_word(value: &[u8], quoted: bool) -> bool {
     let inner = value.get(1..).unwrap_or_default();
     let letters = value.iter().all(|b| b.is_ascii_alphabetic() || (b"-_.:".contains(b) && !quoted));
     letters && value.len() < 20 && !inner.iter().any(u8::is_ascii_uppercase)
-}
-
-/// Whether the value looks as if it was made by a generator: long, of one piece, of letters and
-/// digits in disorder.
-pub(super) fn is_random(value: &[u8], least: usize) -> bool {
-    let count = |of: fn(&u8) -> bool| value.iter().filter(|b| of(b)).count();
-    let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
-    let pieces = value
-        .split(|b| !b.is_ascii_alphanumeric() && !b"+/=".contains(b))
-        .map(<[u8]>::len)
-        .max()
-        .unwrap_or(0);
-    let changes = value
-        .windows(2)
-        .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
-        .count();
-    (least..=LOOKED_AT).contains(&value.len())
-        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=_-.~%".contains(b))
-        && letters >= 3
-        && digits >= 3
-        && pieces >= least.min(12)
-        && changes >= 3
-        && !is_path(value)
-        // Addresses and counters.
-        && !value.starts_with(b"0x")
 }
 
 /// Whether a word in a sentence looks like a password rather than like a word of the sentence.

@@ -153,7 +153,7 @@ pub(super) static HARMLESS_AFTER: Words = words!(
      wordlist dictionary blacklist validity lifetimes charset chars characters digits usage stdout \
      recovery getter setter item items node nodes object objects count label labels text caption \
      tooltip dn lock locked unlock unlocked autofill autocomplete visible visibility hidden mask masked \
-     separator template templates query queries leeway js ts tsx jsx rs py go rb php java cpp hs cs kt json yaml yml xml toml ini conf cfg txt pem crt cer md html css sh log so dll exe leeway skew threshold tag tags language locale meter padding bytes"
+     separator template templates reqd query queries leeway js ts tsx jsx rs py go rb php java cpp hs cs kt json yaml yml xml toml ini conf cfg txt pem crt cer md html css sh log so dll exe leeway skew threshold tag tags language locale meter padding bytes"
 );
 
 /// Words behind which a value must look like a hash.
@@ -172,5 +172,5 @@ pub(super) static HARMLESS_BEFORE: Words = words!(
 pub(super) static NO_SECRET_KEYS: Words = words!(
     "primary foreign cache partition sort row index host known by composite unique shard \
      cluster natural surrogate object hash map sort range group translation message i18n hot short \
-     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel"
+     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel publishable"
 );
