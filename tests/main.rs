@@ -14,6 +14,8 @@ mod delivery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod private_collector;
@@ -27,3 +29,5 @@ mod reference;
 mod secrets;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod vendors;

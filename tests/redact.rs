@@ -200,3 +200,28 @@ fn what_a_profile_holds_as_a_value_is_not_shown_when_it_is_wrong() {
     assert_eq!(ended.code, Some(4));
     assert!(!ended.stderr.contains("made-up-one"), "{}", ended.stderr);
 }
+
+#[test]
+fn rules_of_another_program_are_applied_from_a_file_beside_the_profile() {
+    let collect = Collect::new();
+    let rules = "[[rules]]\nid = \"acme-token\"\nregex = '''acme-([a-z0-9]{8})'''\n";
+    collect.write("acme.toml", format!("{rules}keywords = [\"acme-\"]\nentropy = 2\n"));
+    let body = "product = \"Shop\"\n[redact.acme]\nuse = \"import\"\nfiles = [\"acme.toml\"]\n";
+    let profile = collect.write("shop.toml", body);
+    collect.write("host/shop.log", "got acme-m4d3upt0 from acme-aaaaaaaa\n");
+    let redact = |name: &str| {
+        let mut arguments: Vec<OsString> = vec!["redact".into(), "--profile".into()];
+        arguments.extend([profile.clone().into(), collect.path("host").into()]);
+        arguments.extend(["--output".into(), collect.path(name).into()]);
+        collect.run(arguments)
+    };
+    redact("redacted").expect(0);
+    let log = fs::read_to_string(collect.path("redacted/shop.log")).unwrap();
+    assert_eq!(log, "got acme-[redacted:acme-token] from acme-aaaaaaaa\n");
+
+    collect.write("acme.toml", format!("{}keywords = []\n", rules.replace("acme-(", "(?=a)(")));
+    let refused = redact("refused");
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("`acme-token`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("acme.toml"), "{}", refused.stderr);
+}

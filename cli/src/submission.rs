@@ -92,6 +92,8 @@ impl Submission<'_> {
         let dir = self.target.dir().to_owned();
         let resources =
             Resources { threads: self.threads, stop: Arc::clone(&watch.stop), spill: dir.clone() };
+        // People paste what is on their screen.
+        self.plan.learn(&self.report);
         let plan = Arc::clone(&self.plan);
         let mut gathered = gather(plan, Arc::clone(&self.host), &resources, self.voice);
         self.voice.gathered(gathered.steps());

@@ -5,6 +5,8 @@ use crate::{
     host::Host,
     output::Window,
     profile::{Compression, Profile, Step, When},
+    redact::Redaction,
+    report::Report,
     units::{Size, TimePoint},
 };
 use jiff::Timestamp;
@@ -28,6 +30,8 @@ pub struct Selection {
 pub struct Plan {
     /// The profile.
     pub profile: Arc<Profile>,
+    /// Its rules, with what this run learns.
+    pub redaction: Redaction,
     /// The bundle's name.
     pub name: BundleName,
     /// When the run began.
@@ -104,8 +108,16 @@ impl Plan {
             Compression::Auto => fitting_format(&profile, &steps, host),
         };
         let mut host = host_facts(host);
-        host.name = profile.redaction.text(&host.name);
-        Ok(Self { profile, name, started, steps, format, host })
+        let redaction = profile.redaction.for_run();
+        host.name = redaction.text(&host.name);
+        Ok(Self { profile, redaction, name, started, steps, format, host })
+    }
+
+    /// Learns the secrets in what the user typed, so that they are also removed from what is
+    /// gathered. To be called before.
+    pub fn learn(&self, report: &Report) {
+        // What comes out is made again, from what the report is by then, when it is sealed.
+        drop(report.redacted(&self.redaction));
     }
 
     /// The steps that will run.

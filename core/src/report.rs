@@ -1,6 +1,6 @@
 //! What the user said: `report.json`, the second entry of a bundle.
 
-use crate::redact::Redaction;
+use crate::redact::{Redaction, learnt::Needles};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,16 @@ impl Report {
             description: redaction.text(&self.description),
             answers: answers.map(|(id, text)| (id.clone(), redaction.text(text))).collect(),
             ..self.clone()
+        }
+    }
+
+    /// The report without learnt secrets.
+    pub(crate) fn mended(self, needles: &Needles) -> Self {
+        let answers = self.answers.iter();
+        Self {
+            description: needles.text(&self.description),
+            answers: answers.map(|(id, text)| (id.clone(), needles.text(text))).collect(),
+            ..self
         }
     }
 }

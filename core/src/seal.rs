@@ -6,7 +6,7 @@
 
 use crate::{
     bundle::{
-        EntryRecord, FORMAT_VERSION, Manifest, ProfileRef,
+        EntryRecord, FORMAT_VERSION, HostFacts, Manifest, ProfileRef,
         frame::{self, END},
         object_key,
     },
@@ -14,11 +14,12 @@ use crate::{
     output::BLOCK,
     private::is_ours,
     recipient::Recipient,
-    redact::Counts,
+    redact::{Counts, Left, Redaction, learnt::Needles},
     report::Report,
     sink::Sealed,
 };
 use rayon::prelude::*;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, OpenOptions},
@@ -52,6 +53,12 @@ pub enum SealError {
         /// The folder.
         dir: PathBuf,
     },
+    /// Something is in it that redaction should have removed.
+    #[error("{0}, in what is said of the entries or was typed")]
+    Unprotected(Left),
+    /// Learnt secrets are not found where they are.
+    #[error("learnt secrets cannot be looked for: a defect in collect")]
+    Blind,
     /// It cannot be written.
     #[error("cannot write the bundle to `{}`: {source}", path.display())]
     Write {
@@ -72,13 +79,14 @@ pub fn seal(
     if recipients.is_empty() {
         return Err(SealError::NoRecipient);
     }
+    let front = Front::of(gathered, report)?;
     let ages = recipients.iter().map(Recipient::as_age);
     let encryptor = age::Encryptor::with_recipients(ages)
         .map_err(|error| SealError::Recipients(error.to_string()))?;
     let plan = &gathered.plan;
     let path = dir.join(format!("{}.{}.age", plan.name, plan.format.extension()));
     let partial = Partial::create(&path).map_err(|error| write_error(&path, error))?;
-    let written = write_sealed(gathered, report, encryptor, &partial.file);
+    let written = write_sealed(gathered, &front, encryptor, &partial.file);
     let (len, sha256) = written.map_err(|error| write_error(&path, error))?;
     partial.finish().map_err(|error| write_error(&path, error))?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -104,7 +112,7 @@ pub fn copy(sealed: &Sealed, dir: &Path) -> Result<PathBuf, SealError> {
 
 fn write_sealed(
     gathered: &mut Gathered,
-    report: &Report,
+    front: &Front,
     encryptor: age::Encryptor,
     file: &File,
 ) -> io::Result<(u64, [u8; 32])> {
@@ -113,7 +121,7 @@ fn write_sealed(
         let writing = scope.spawn(move || write_hashed(file, &chunks));
         let sealing = || {
             let mut sealed = encryptor.wrap_output(BufWriter::with_capacity(CHUNK, Handed(to)))?;
-            write_archive(gathered, report, &mut sealed)?;
+            write_archive(gathered, front, &mut sealed)?;
             sealed.finish()?.flush()
         };
         let sealed = sealing();
@@ -161,28 +169,68 @@ fn write_hashed(mut file: &File, chunks: &Receiver<Vec<u8>>) -> io::Result<(u64,
 /// Writes the compressed archive, in the order of the bundle.
 pub(crate) fn write_archive(
     gathered: &mut Gathered,
-    report: &Report,
+    front: &Front,
     to: &mut dyn Write,
 ) -> io::Result<()> {
-    front(gathered, report, to)?;
+    front.write(gathered, to)?;
     for index in 0..gathered.order.len() {
         gathered.spool.copy(gathered.order[index], to)?;
     }
     to.write_all(&gathered.plan.format.compress(&END)?)
 }
 
-/// Writes the first segments: manifest and report. Of a bundle with many entries the manifest is
-/// large, so nothing of it is held twice.
-fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Result<()> {
+/// The first entries of a bundle. Of a bundle with many entries the manifest is large, so nothing of
+/// it is held twice.
+pub(crate) struct Front {
+    manifest: Vec<u8>,
+    report: Vec<u8>,
+}
+
+impl Front {
+    /// Makes manifest and report, and looks whether anything is left in them.
+    pub(crate) fn of(gathered: &mut Gathered, report: &Report) -> Result<Self, SealError> {
+        let plan = Arc::clone(&gathered.plan);
+        let report = report.redacted(&plan.redaction);
+        // What was typed may have taught more than was known when the entries were mended.
+        let learnt = plan.redaction.needles();
+        let (report, host) = match &learnt {
+            Some(needles) => (report.mended(needles), mended(&plan.host, needles)),
+            None => (report, plan.host.clone()),
+        };
+        let report = json(&report)?;
+        let manifest = manifest(gathered, &report, host)?;
+        for text in [&manifest, &report] {
+            prove(text, &plan.redaction, learnt.as_ref())?;
+        }
+        Ok(Self { manifest, report })
+    }
+
+    fn write(&self, gathered: &Gathered, to: &mut dyn Write) -> io::Result<()> {
+        let plan = &gathered.plan;
+        for (name, bytes) in [("manifest.json", &self.manifest), ("report.json", &self.report)] {
+            let path = format!("{}/{name}", plan.name);
+            let size = bytes.len() as u64;
+            let header = frame::header(&path, size, Some(plan.started))?;
+            let parts = [&header, bytes.as_slice(), frame::padding(size)].into_par_iter();
+            let packed = parts
+                .flat_map(|part| part.par_chunks(BLOCK))
+                .map(|part| plan.format.compress(part));
+            for packed in packed.collect::<io::Result<Vec<_>>>()? {
+                to.write_all(&packed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn manifest(gathered: &mut Gathered, report: &[u8], host: HostFacts) -> Result<Vec<u8>, SealError> {
     let plan = Arc::clone(&gathered.plan);
-    let report = report.redacted(&plan.profile.redaction);
-    let report = serde_json::to_vec_pretty(&report).map_err(io::Error::other)?;
     let report_record = EntryRecord {
         path: "report.json".to_owned(),
         source: String::new(),
         decoded: Vec::new(),
         size: report.len() as u64,
-        sha256: hexadecimal(&Sha256::digest(&report)),
+        sha256: hexadecimal(&Sha256::digest(report)),
         modified: Some(plan.started),
         truncated: None,
         redactions: Counts::new(),
@@ -196,7 +244,7 @@ fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Re
             name: plan.profile.name.clone(),
             sha256: plan.profile.sha256.clone(),
         },
-        host: plan.host.clone(),
+        host,
         started: plan.started,
         ended: gathered.ended,
         complete: gathered.is_complete(),
@@ -205,23 +253,39 @@ fn front(gathered: &mut Gathered, report: &Report, to: &mut dyn Write) -> io::Re
         entries: std::mem::take(&mut gathered.entries),
     };
     manifest.entries.insert(0, report_record);
-    let json = serde_json::to_vec_pretty(&manifest);
+    let json = json(&manifest);
     manifest.entries.remove(0);
     gathered.entries = manifest.entries;
-    for (name, bytes) in
-        [("manifest.json", json.map_err(io::Error::other)?), ("report.json", report)]
-    {
-        let path = format!("{}/{name}", plan.name);
-        let size = bytes.len() as u64;
-        let header = frame::header(&path, size, Some(plan.started))?;
-        let parts = [&header, &bytes, frame::padding(size)].into_par_iter();
-        let packed =
-            parts.flat_map(|part| part.par_chunks(BLOCK)).map(|part| plan.format.compress(part));
-        for packed in packed.collect::<io::Result<Vec<_>>>()? {
-            to.write_all(&packed)?;
-        }
+    json
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, SealError> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|error| SealError::Write { path: PathBuf::new(), source: error.into() })
+}
+
+/// What the host says of itself, without learnt secrets.
+fn mended(host: &HostFacts, needles: &Needles) -> HostFacts {
+    let HostFacts { name, os, kernel, architecture, root } = host;
+    HostFacts {
+        name: needles.text(name),
+        os: needles.text(os),
+        kernel: needles.text(kernel),
+        architecture: architecture.clone(),
+        root: *root,
     }
-    Ok(())
+}
+
+/// Has the second look look at a text, once it has shown that it works.
+fn prove(text: &[u8], redaction: &Redaction, learnt: Option<&Needles>) -> Result<(), SealError> {
+    redaction.prove(text).map_err(SealError::Unprotected)?;
+    let Some(needles) = learnt else {
+        return Ok(());
+    };
+    if !needles.work() {
+        return Err(SealError::Blind);
+    }
+    needles.prove(text).map_err(SealError::Unprotected)
 }
 
 /// A file under its temporary name; removed when dropped, unless it was finished.

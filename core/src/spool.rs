@@ -18,6 +18,9 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SegmentId(usize);
 
+/// By how much encryption makes a segment longer (RFC 8439, 2.8).
+const TAG: usize = 16;
+
 /// The segments of one run.
 pub(crate) struct Spool {
     segments: Vec<Segment>,
@@ -83,22 +86,56 @@ impl Spool {
         self.put_below(bytes, self.max)
     }
 
-    fn put_below(&mut self, mut bytes: Vec<u8>, max: u64) -> io::Result<SegmentId> {
+    fn put_below(&mut self, bytes: Vec<u8>, max: u64) -> io::Result<SegmentId> {
         let len = bytes.len() as u64;
         if self.len + len > max {
             let text = "the size limit of the bundle is reached";
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
         }
-        let segment = if self.in_memory + len <= self.memory {
-            self.in_memory += len;
-            bytes.shrink_to_fit();
-            Segment::Memory(bytes)
-        } else {
-            self.spill(&bytes)?
-        };
+        let id = self.aside(bytes)?;
         self.len += len;
+        Ok(id)
+    }
+
+    /// Takes bytes that are no part of the bundle, but are needed until it is sealed.
+    ///
+    /// # Errors
+    ///
+    /// They do not fit into memory and cannot be written.
+    pub(crate) fn aside(&mut self, bytes: Vec<u8>) -> io::Result<SegmentId> {
+        let segment = self.segment(bytes)?;
         self.segments.push(segment);
         Ok(SegmentId(self.segments.len() - 1))
+    }
+
+    /// Puts other bytes in the place of a segment of the bundle, whatever its limit: that there is
+    /// less of it than was gathered is worse than that it is a little larger.
+    ///
+    /// # Errors
+    ///
+    /// They do not fit into memory and cannot be written. The segment stays what it was.
+    pub(crate) fn replace(&mut self, id: SegmentId, bytes: Vec<u8>) -> io::Result<()> {
+        let len = bytes.len() as u64;
+        let segment = self.segment(bytes)?;
+        let old = match std::mem::replace(&mut self.segments[id.0], segment) {
+            Segment::Memory(bytes) => {
+                self.in_memory = self.in_memory.saturating_sub(bytes.len() as u64);
+                bytes.len()
+            }
+            Segment::Spilled { len, .. } => len - TAG,
+        };
+        self.len = self.len - old as u64 + len;
+        Ok(())
+    }
+
+    fn segment(&mut self, mut bytes: Vec<u8>) -> io::Result<Segment> {
+        let len = bytes.len() as u64;
+        if self.in_memory + len > self.memory {
+            return self.spill(&bytes);
+        }
+        self.in_memory += len;
+        bytes.shrink_to_fit();
+        Ok(Segment::Memory(bytes))
     }
 
     /// Takes a segment into memory, whatever the limit: for the few that end the bundle.
@@ -126,6 +163,13 @@ impl Spool {
         spill.file.write_all(&sealed)?;
         spill.end += sealed.len() as u64;
         Ok(Segment::Spilled { at, len: sealed.len(), number })
+    }
+
+    /// The bytes of a segment.
+    pub(crate) fn read(&mut self, id: SegmentId) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.copy(id, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// Writes a segment to the bundle.
@@ -179,6 +223,22 @@ mod tests {
             spool.copy(id, &mut all).unwrap();
         }
         assert_eq!(all, b"in memorypassword=planted-0000third");
+    }
+
+    #[test]
+    fn a_segment_can_be_replaced_wherever_it_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(30, 10, dir.path());
+        let first = spool.put(b"in memory".to_vec()).unwrap();
+        let second = spool.put(b"in the file".to_vec()).unwrap();
+        let beside = spool.aside(b"no part of the bundle".to_vec()).unwrap();
+        assert_eq!(spool.len(), 20);
+        spool.replace(first, b"mended".to_vec()).unwrap();
+        spool.replace(second, b"mended, and longer than the limit".to_vec()).unwrap();
+        assert_eq!(spool.len(), 6 + 33);
+        assert_eq!(spool.read(first).unwrap(), b"mended");
+        assert_eq!(spool.read(second).unwrap(), b"mended, and longer than the limit");
+        assert_eq!(spool.read(beside).unwrap(), b"no part of the bundle");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod seaweed;
 mod terminal;
 
 pub(crate) use bundle::{Bundle, KeyPair};
-pub(crate) use collect::{ANSWERS, Collect, Running, wait_for_file};
+pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};
 pub(crate) use journal::{Entry, Journal};

@@ -60,7 +60,7 @@ impl Redactor for Pattern {
 }
 
 /// Words of which one stands in every match; none if the expression has no such words.
-fn anchors(pattern: &str) -> Vec<Vec<u8>> {
+pub(super) fn anchors(pattern: &str) -> Vec<Vec<u8>> {
     let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
     let Ok(parsed) = parsed else {
         return Vec::new();

@@ -8,7 +8,7 @@ use super::{
     label, pair,
     place::{Place, key_around, trimmed, with_word_before},
     sign::{Sign, separator},
-    value::{is_generated, is_random, is_secret},
+    value::{is_generated, is_password_like, is_random, is_secret},
 };
 use collect_core::redact::{Found, Near, Rule, RuleError};
 use std::ops::Range;
@@ -99,7 +99,16 @@ const NOUNS: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
-    let rule = |&(id, anchors): &(&str, &[&str])| Rule::nearby(id, anchors, find);
+    let rule = |&(id, anchors): &(&str, &[&str])| {
+        let rule = Rule::nearby(id, anchors, find)?;
+        Ok(match id {
+            "password" => rule.learns(is_password_like),
+            "token" | "secret" => rule.learns(|value| is_random(value, 16)),
+            "key" => rule.learns(|value| is_random(value, 24)),
+            // There are too many of them in logs, and they say nothing for long.
+            _ => rule,
+        })
+    };
     NOUNS.iter().map(rule).collect()
 }
 
@@ -122,6 +131,9 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     };
     let name = trimmed(line, &key);
     let place = Place::of(line, &key, &name);
+    if is_of_parts(&line[name.clone()]) {
+        return Vec::new();
+    }
     let Some(strength) = strength_of(line, &name, &place) else {
         return Vec::new();
     };
@@ -138,6 +150,12 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     }
     let pairs = pair::values(near, &key, subject);
     if pairs.is_empty() { below::values(near, &key, &place, subject) } else { pairs }
+}
+
+/// Whether the value has parts of which only some are secrets; others find these.
+fn is_of_parts(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [b"cookie", b"set-cookie", b"x-amz-credential", b"x-goog-credential"];
+    NAMES.contains(&&*name.to_ascii_lowercase())
 }
 
 /// How much the key says, by its name and where it stands.

@@ -61,6 +61,9 @@ impl Form {
         let path = self.flag("path").unwrap_or_default();
         let scrubbed = redaction.whole_of(path, self.parts.concat()).expect("no rule fails").bytes;
         let after = String::from_utf8_lossy(&scrubbed);
+        if std::env::var("SHOW").is_ok_and(|show| self.title.contains(&show)) {
+            eprintln!("#### {}\n{after}", self.title);
+        }
         let stays = self.stays();
         let mut wrong = Vec::new();
         for value in self.marked() {

@@ -1,24 +1,53 @@
-//! Passwords in sentences: `the password is hunter2`.
+//! Passwords in sentences and notes: `the password of db1 is hunter2`, `use hunter2 as the password`,
+//! `login: admin / hunter2`.
 
-use super::value::is_password_like;
+use super::value::{is_password_like, is_placeholder};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
 
-/// Words that may stand between the noun and the password.
+/// What a sentence calls a secret.
+const NOUNS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pass phrase",
+    "passcode",
+    "passwort",
+    "kennwort",
+    "secret",
+    "token",
+    "credential",
+    "pwd",
+    " pw ",
+    "psk",
+    "community",
+    "api key",
+    "apikey",
+    "access key",
+    "-shared key",
+    "license key",
+    "recovery key",
+    "mot de passe",
+    "contrase",
+    "wachtwoord",
+];
+
+/// What a sentence calls a number that lets in.
+const CODES: &[&str] = &["pin", "puk", "otp", "tan", "passcode", "code"];
+
+/// Words that bind a noun to the value behind them.
+const BINDING: &[&str] = &[
+    "is", "was", "are", "be", "to", "lautet", "ist", "war", "est", "es", "=", ":", "=>", "->",
+    "as", "become", "becomes", "equals", "value",
+];
+
+/// Words that may stand between the noun and the value.
 const BETWEEN: &[&str] = &[
-    "is",
-    "was",
-    "are",
     "attempt",
     "set",
-    "to",
     "generated",
     "now",
-    "be",
     "will",
-    "of",
-    "as",
-    "value",
     "typed",
     "entered",
     "used",
@@ -30,73 +59,328 @@ const BETWEEN: &[&str] = &[
     "with",
     "using",
     "token",
+    "string",
+    "currently",
+    "been",
+    "has",
+    "then",
+    "again",
+    "here",
+    "still",
+    "initially",
+    "temporarily",
+    "once",
+    "more",
+    "only",
+    "old",
+    "new",
+    "key",
+    "id",
+    "phrase",
+    "code",
+    "s",
+    "passe",
+    "a",
+    "ña",
+    "the",
 ];
 
-pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
-    let nouns = ["password", "passwd", "passphrase", "passcode", "secret", "token", "credentials"];
-    Ok(vec![Rule::finder("password", nouns, find)?])
-}
+/// Words that begin a phrase which says whose secret it is.
+const OWNING: &[&str] =
+    &["for", "of", "on", "fuer", "f\u{fc}r", "von", "to", "in", "at", "der", "f=c3=bcr"];
 
 /// How many words are looked at.
-const WORDS: usize = 5;
+const WORDS: usize = 12;
 
 /// How far words may reach.
 const REACH: usize = 256;
 
+/// A user and what stands behind it.
+const PAIRS: &[(&[&str], &str)] = &[
+    (
+        &["creds", "credentials", "login", "account", "user/pass", "user/pw", "log in"],
+        r#"(?i)\b(?:creds|credentials|log ?in|account|user(?:name)?/(?:pass|pw)\w*|login/pw)\b(?:[ a-z]{0,40}?)(?: are| is|:)?[ ]*['"`]?[A-Za-z][\w.@\\-]{0,40}['"`]?(?: ?/ ?|:)['"`]?(?<secret>[^\s'"`,;]+)"#,
+    ),
+    (
+        &["admin / ", "root / ", "user / ", "user ", "administrator / "],
+        r#"(?i)\b(?:(?:admin|root|administrator|user)|user [\w.-]{1,40}) / ['"`]?(?<secret>[^\s'"`,;]+)"#,
+    ),
+    (&["u: ", "user: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
+    (&["login attempt"], r"(?i)login attempt \[?b?'?[^\s/']{1,64}'?/b?'?(?<secret>[^\s'\]]+)"),
+    (&["(pw:", "pw: ", "pw:", " pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
+];
+
+pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
+    let mut rules = vec![
+        Rule::finder("password", NOUNS, find)?,
+        Rule::finder("password", ["password", "passphrase", "passwort"], before)?,
+        Rule::finder("code", [" code", "pin ", "pin:", "otp ", "otp:", "puk", "tan:"], code)?,
+        Rule::pattern(
+            "code",
+            ["code"],
+            r"(?i)\b(?:[A-Z]-)?(?<secret>[0-9]{4,8}) is your [a-z ]{0,40}code",
+        )?,
+        Rule::pattern("key", ["recovery"], r"(?<secret>(?:[0-9]{6}-){7}[0-9]{6})")?,
+    ];
+    for (anchors, pattern) in PAIRS {
+        rules.push(Rule::pattern("password", *anchors, pattern)?.valid(is_noted));
+    }
+    Ok(rules)
+}
+
+/// Whether a word of a note looks like a password and like no date, path or address.
+pub(super) fn is_noted(word: &[u8]) -> bool {
+    let inner = word.strip_suffix(b".").unwrap_or(word);
+    is_password_like(inner) && !is_name_of_thing(inner)
+}
+
+/// Whether the word has digits but is a name: of a host, a version, a file, an algorithm, a number.
+fn is_name_of_thing(word: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let letters = word.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let digits = word[letters..].iter().take_while(|b| b.is_ascii_digit()).count();
+    // `web01`, `SHA256`, `utf8`; but `hunter2` is none, because whoever writes so writes passwords.
+    let is_numbered = letters + digits == word.len() && letters <= 5 && digits <= 4;
+    let dots = word.iter().filter(|&&b| b == b'.').count();
+    let is_host = dots >= 2 && word.iter().all(|b| plain(b) || b".-".contains(b));
+    let is_version = word.first().is_some_and(u8::is_ascii_digit) && dots >= 1;
+    let is_time = word.first().is_some_and(u8::is_ascii_digit)
+        && word.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 2;
+    let is_address = word.contains(&b'@') && dots > 0;
+    let is_path = word.iter().filter(|&&b| b == b'/').count() >= 2;
+    let is_ticket = word[0] == b'#';
+    is_numbered || is_host || is_version || is_time || is_address || is_path || is_ticket
+}
+
+/// A word of a text.
+struct Word {
+    /// With its quotes and stops.
+    whole: Range<usize>,
+    /// Without.
+    inner: Range<usize>,
+    quoted: bool,
+}
+
+/// The next word of a text.
+fn word(text: &[u8], from: usize) -> Option<Word> {
+    let gap = text[from..].iter().take_while(|b| b" \t".contains(b)).count();
+    let start = from + gap;
+    let mut open = start;
+    while open < text.len() && b"(*".contains(&text[open]) && open < start + 3 {
+        open += 1;
+    }
+    let quote = *text.get(open)?;
+    let two = text[open..].starts_with(b"''");
+    if b"\"'`".contains(&quote) {
+        let from = open + 1 + usize::from(two);
+        let len = text[from..].iter().position(|&b| b == quote)?;
+        if len > 0 {
+            let end = (from + len + 1 + usize::from(two)).min(text.len());
+            return Some(Word { whole: start..end, inner: from..from + len, quoted: true });
+        }
+    }
+    if text[open..].starts_with(b"<code>") {
+        let from = open + 6;
+        let len = text[from..].iter().position(|&b| b == b'<')?;
+        return Some(Word { whole: start..from + len, inner: from..from + len, quoted: true });
+    }
+    let len = text[open..].iter().position(|b| b.is_ascii_whitespace() || *b == 0);
+    let end = open + len.unwrap_or(text.len() - open);
+    if start == end {
+        return None;
+    }
+    let mut inner = open..end;
+    while inner.start < inner.end && b"),:;.?*`'\"".contains(&text[inner.end - 1]) {
+        inner.end -= 1;
+    }
+    Some(Word { whole: start..end, inner, quoted: false })
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
+}
+
 /// The password behind the noun at `at`, with only words of a sentence between.
 fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
-    let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
-    if line[..at.start].last().is_some_and(word) || line.get(at.end).is_some_and(word) {
+    let anchor = &line[at.clone()];
+    if line[..at.start].last().is_some_and(|&b| is_word_byte(b))
+        && is_word_byte(anchor[0])
+        && anchor[0] != b'-'
+    {
         return None;
     }
     let text = &line[..line.len().min(at.end + REACH)];
-    let mut next = at.end;
-    for _ in 0..WORDS {
-        let gap = text[next..].iter().take_while(|b| b" \t:=".contains(b)).count();
-        let start = next + gap;
-        let len = text[start..].iter().position(|b| b.is_ascii_whitespace() || *b == 0);
-        let end = start + len.unwrap_or(text.len() - start);
-        if gap == 0 || start == end {
-            return None;
-        }
-        let value = unwrapped(text, start..end);
-        let inner = &text[value.clone()];
+    // `passwords`, `credentials`, `contraseña`.
+    let tail = text[at.end..].iter().take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
+    let may_go_on = anchor.starts_with(b"cont") || anchor.starts_with(b"mot");
+    if tail > 1 && !may_go_on || text.get(at.end + tail).is_some_and(|&b| b"_-/(".contains(&b)) {
+        return None;
+    }
+    let mut next = at.end + tail;
+    let mut bound = false;
+    let mut owner = 0;
+    let sign = text[next..].iter().take_while(|b| b" \t".contains(b)).count();
+    if text.get(next + sign).is_some_and(|b| b":=".contains(b)) {
+        bound = true;
+        next += sign + text[next + sign..].iter().take_while(|b| b":=>".contains(b)).count();
+    }
+    if !bound && sign == 0 {
+        return None;
+    }
+    for number in 0..WORDS {
+        let found = word(text, next)?;
+        let inner = &text[found.inner.clone()];
         let lower = String::from_utf8_lossy(inner).to_ascii_lowercase();
-        if lower == "for" {
-            next = past_owner(text, end)?;
+        let ends = &text[found.inner.end..found.whole.end];
+        let colon =
+            !found.quoted && ends.contains(&b':') || inner.is_empty() && ends.contains(&b'=');
+        if found.quoted && (bound || number == 0 || owner == 0) && is_phrase(inner) {
+            return Some(found.inner.into());
+        }
+        if !found.quoted && BINDING.contains(&lower.as_str()) && !(owner > 0 && lower == "to")
+            || colon && inner.is_empty()
+        {
+            bound = true;
+            owner = 0;
+            next = found.whole.end;
             continue;
         }
-        if BETWEEN.contains(&lower.as_str()) {
-            next = value.end;
-            if value.end < end && text[value.end] != b':' {
+        if !found.quoted && BETWEEN.contains(&lower.as_str()) {
+            bound |= colon;
+            next = found.whole.end;
+            if ends.iter().any(|b| b".?,".contains(b)) {
                 return None;
             }
             continue;
         }
-        return is_password_like(inner).then(|| value.into());
+        if owner == 0 && !bound && OWNING.contains(&lower.as_str()) {
+            owner = 6;
+            next = found.whole.end;
+            continue;
+        }
+        if owner > 0 {
+            owner -= 1;
+            bound = colon || memchr::memmem::find(ends, b"=").is_some();
+            if bound {
+                owner = 0;
+            } else if ends.iter().any(|b| b".?;".contains(b)) || owner == 0 {
+                return None;
+            }
+            next = found.whole.end;
+            continue;
+        }
+        let is_password = anchor.first().is_some_and(|b| b" pPkKwWmM".contains(b));
+        let fits = is_noted(inner) && (is_password || !is_resource(inner));
+        return fits.then(|| found.inner.into());
     }
     None
 }
 
-/// Where the sign is in `for root@localhost: …` and `for backup = …`.
-fn past_owner(text: &[u8], from: usize) -> Option<usize> {
-    let gap = text[from..].iter().take_while(|&&b| b == b' ').count();
-    let start = from + gap;
-    let len = text[start..].iter().position(|&b| b == b' ')?;
-    let sign = &text[start + len..];
-    if text[start..start + len].ends_with(b":") {
-        return Some(start + len);
-    }
-    (sign.starts_with(b" = ") || sign.starts_with(b" : ")).then_some(start + len)
+/// Whether the word is a name as Kubernetes makes them, such as `app-token-k2x7m`.
+fn is_resource(word: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(b);
+    word.iter().all(plain) && word.iter().filter(|b| b"-_.".contains(b)).count() >= 1
 }
 
-/// A word without the quotes and the full stop around it.
-fn unwrapped(text: &[u8], mut at: Range<usize>) -> Range<usize> {
-    while at.start < at.end && b"\"'`(".contains(&text[at.start]) {
-        at.start += 1;
+/// Whether what stands in quotes may be a password and is no name of a setting or placeholder.
+fn is_phrase(text: &[u8]) -> bool {
+    let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
+    let blanks = text.iter().filter(|&&b| b == b' ').count();
+    let is_sentence = blanks > 5 || text.ends_with(b".");
+    let lower = text.to_ascii_lowercase();
+    let names_itself =
+        [&b"password"[..], b"passwd", b"token", b"secret", b"key", b"user", b"error", b"invalid"]
+            .iter()
+            .any(|noun| memchr::memmem::find(&lower, noun).is_some());
+    text.len() >= 5
+        && !is_sentence
+        && !names_itself
+        && !is_placeholder(text)
+        && (digits > 0 && is_noted_phrase(text) || blanks >= 2)
+        && !text.iter().any(|b| b"=<>{}()\\|".contains(b))
+}
+
+fn is_noted_phrase(text: &[u8]) -> bool {
+    text.contains(&b' ') || is_noted(text)
+}
+
+/// The password before the noun: `use X as the password`, `enter X when asked for the password`.
+fn before(line: &[u8], at: Range<usize>) -> Option<Found> {
+    const VERBS: [&str; 6] = ["use", "enter", "type", "try", "with", "using"];
+    let from = at.start.saturating_sub(96);
+    let head = &line[from..at.start];
+    let words: Vec<Range<usize>> = {
+        let mut words = Vec::new();
+        let mut next = 0;
+        while let Some(word) = word(head, next) {
+            next = word.whole.end;
+            words.push(word.inner);
+        }
+        words
+    };
+    let lower =
+        |index: usize| String::from_utf8_lossy(&head[words[index].clone()]).to_ascii_lowercase();
+    let last = words.len().checked_sub(1)?;
+    let mut index = last;
+    // Back over `as the`, `when asked for the`.
+    while index > 0
+        && ["the", "a", "your", "as", "for", "asked", "when", "prompted", "initial", "my", "its"]
+            .contains(&lower(index).as_str())
+    {
+        index -= 1;
     }
-    while at.start < at.end && b"\"'`),:;".contains(&text[at.end - 1]) {
-        at.end -= 1;
+    if index == last || index == 0 || !VERBS.contains(&lower(index - 1).as_str()) {
+        return None;
     }
-    at
+    let value = words[index].clone();
+    is_noted(&head[value.clone()]).then(|| (from + value.start..from + value.end).into())
+}
+
+/// The digits behind `PIN`, `verification code is` and their like.
+fn code(line: &[u8], at: Range<usize>) -> Option<Found> {
+    let start = at.start + usize::from(line[at.start] == b' ');
+    if line[..start].last().is_some_and(|&b| is_word_byte(b)) {
+        return None;
+    }
+    let text = &line[..line.len().min(at.start + 64)];
+    let name = text[start..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let noun = String::from_utf8_lossy(&text[start..start + name]).to_ascii_lowercase();
+    if !CODES.contains(&noun.as_str()) {
+        return None;
+    }
+    if noun == "code" {
+        let head =
+            String::from_utf8_lossy(&line[start.saturating_sub(24)..start]).to_ascii_lowercase();
+        const KINDS: [&str; 10] = [
+            "verification",
+            "security",
+            "login",
+            "access",
+            "one-time",
+            "confirmation",
+            "auth",
+            "authentication",
+            "2fa",
+            "sms",
+        ];
+        if !KINDS.iter().any(|kind| head.trim_end().ends_with(kind)) {
+            return None;
+        }
+    }
+    let mut next = start + name;
+    for _ in 0..4 {
+        next += text[next..].iter().take_while(|b| b" :=\"'".contains(b)).count();
+        let digits = text[next..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let follows = text.get(next + digits).is_none_or(|&b| !is_word_byte(b) || b == b'.');
+        if (4..=8).contains(&digits) && follows {
+            return Some((next..next + digits).into());
+        }
+        let len = text[next..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        let word = String::from_utf8_lossy(&text[next..next + len]).to_ascii_lowercase();
+        if !["is", "code", "are", "was", "for", "number", "ist"].contains(&word.as_str()) {
+            return None;
+        }
+        next += len;
+    }
+    None
 }

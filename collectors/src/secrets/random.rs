@@ -70,3 +70,12 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
         // Addresses and counters.
         && !value.starts_with(b"0x")
 }
+
+/// How many different bytes there are in a value: few in a mask, as in `xxxx-xxxx`.
+pub(super) fn different(value: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    for byte in value {
+        seen[usize::from(*byte)] = true;
+    }
+    seen.iter().filter(|seen| **seen).count()
+}

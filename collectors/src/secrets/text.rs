@@ -1,6 +1,6 @@
 //! Secrets in URLs, headers, SQL, hashes, and private keys.
 
-use super::value::{is_placeholder, is_random};
+use super::value::{is_password_like, is_placeholder, is_random};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
 
@@ -42,35 +42,11 @@ fn is_encoded_key(value: &[u8]) -> bool {
 const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "authorization",
-        &["authorization"],
-        r#"(?i)authorization\\*["']?\]?\s*(?:[:=,]|=>)?\s*\\*["']?\s*(?:Digest|AWS4-HMAC-SHA256|OAuth|Hawk|Signature)\s+(?<secret>[^\r\n\x00]{8,}?)(?:'|\\?"\s*(?:[},\]]|https?:|$)|\r|$)"#,
-    ),
-    (
-        "authorization",
-        &["authorization", "x-auth", "www-auth"],
-        r#"(?i)(?:authorization|x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
+        &["x-auth"],
+        r#"(?i)(?:x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
     ),
     ("authorization", &["bearer "], r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"),
     ("authorization", &["basic "], r"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"),
-    (
-        "cookie",
-        &["cookie:", "cookie\":", "cookie\\\":", "cookie ="],
-        r#"(?i)\b(?:set-)?cookie2?\\*["']?\s*[:=]\s*\\*["']?\[?\\*["']?[^\s=;"'\\]{1,128}=(?<secret>[^\r\n\x00"']+?)(?:;\s*(?:path|domain|expires|max-age|secure|httponly|samesite|version)\b|["'\\\r\x00]|$)"#,
-    ),
-    (
-        "sql-password",
-        &[
-            "identified by",
-            "identified with",
-            "password '",
-            "password('",
-            "password ('",
-            "password \"",
-            "password for",
-        ],
-        r"(?i)(?:identified\s+(?:by|with\s+\S+\s+(?:by|as))(?:\s+password)?|\bpassword(?:\s+for\s+\S+\s*=\s*(?:password)?)?)\s*\(?\s*'(?<secret>[^'\x00]+)",
-    ),
-    ("sql-password", &["identified by"], r#"(?i)identified\s+by\s+"?(?<secret>[^\s'";]+)"#),
     (
         "password-hash",
         &[
@@ -129,13 +105,19 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
-    let mut rules = vec![Rule::finder("url-password", ["://"], userinfo)?];
+    let userinfo = Rule::finder("url-password", ["://"], userinfo)?;
+    let mut rules = vec![userinfo.learns(is_password_like)];
     for (id, anchors, pattern) in PATTERNS {
         let rule = Rule::pattern(*id, *anchors, pattern)?;
-        rules.push(match anchors[0] {
+        let rule = match anchors[0] {
             "basic " => rule.valid(is_basic),
             "bearer " => rule.valid(|value| is_random(value, 16)),
             _ => rule.valid(|value| !is_placeholder(value)),
+        };
+        rules.push(match *id {
+            "authorization" => rule.learns(|value| is_basic(value) || is_random(value, 16)),
+            "netrc" | "pgpass" | "sql-password" | "snmp-user" => rule.learns(is_password_like),
+            _ => rule,
         });
     }
     Ok(rules)

@@ -1,6 +1,6 @@
 //! Judges by a value whether it is a secret.
 
-pub(super) use super::random::{is_generated, is_random};
+pub(super) use super::random::{different, is_generated, is_random};
 use super::{key::Strength, speech::is_label};
 
 /// Longer values are no longer looked at: nothing harmless is so long.

@@ -1,7 +1,7 @@
 //! Compression of one segment: an xz stream or a Zstandard frame of its own, so that segments are
 //! made in parallel and put end to end.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use xz2::{
     stream::{Check, Filters, LzmaOptions, Stream},
     write::XzEncoder,
@@ -37,6 +37,16 @@ impl Format {
             Self::Xz => "tar.xz",
             Self::Zstd => "tar.zst",
         }
+    }
+
+    /// What was compressed to one segment.
+    pub(crate) fn decompress(self, segment: &[u8]) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(segment.len() * 8);
+        match self {
+            Self::Xz => xz2::read::XzDecoder::new(segment).read_to_end(&mut bytes)?,
+            Self::Zstd => zstd::Decoder::new(segment)?.read_to_end(&mut bytes)?,
+        };
+        Ok(bytes)
     }
 
     /// Compresses one segment.

@@ -3,6 +3,7 @@
 use super::{
     Gathered, Message, Permits, Resources, StepEvent, Stop,
     ledger::{Item, Ledger, Phase},
+    mend::Mending,
     pack,
     shares::Shares,
     step::{End, PackError, StepRun},
@@ -36,6 +37,10 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long nothing may come from packing once the steps are over. The largest task takes far less
 /// than a second; what takes so much longer is an expression that does not come to an end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long after the time of the run learnt secrets may still be looked for. What is not looked at
+/// by then is left out.
+const MENDING: Duration = Duration::from_secs(30);
 
 /// How often deadlines are looked at, at least.
 const TICK: Duration = Duration::from_millis(20);
@@ -334,8 +339,7 @@ impl<'r> Coordinator<'r> {
         let (plan, messages) = (Arc::clone(&self.plan), self.sender.clone());
         self.packs[step] += 1;
         self.packing.spawn_fifo(move || {
-            let work =
-                || pack::batch(wholes, &plan.profile.redaction, plan.format, plan.name.as_str());
+            let work = || pack::batch(wholes, &plan.redaction, plan.format, plan.name.as_str());
             let packed = catch_unwind(AssertUnwindSafe(work));
             let packed = packed.unwrap_or_else(|_| Err(io::Error::other("a defect while packing")));
             _ = messages.send(Message { step, event: StepEvent::PackedBatch(item, packed) });
@@ -351,7 +355,7 @@ impl<'r> Coordinator<'r> {
         self.packs[step] += 1;
         self.packing.spawn_fifo(move || {
             let work = || {
-                let redaction = &plan.profile.redaction;
+                let redaction = &plan.redaction;
                 let entry = (&meta, &*digests);
                 match pack::part(piece, permit, number, entry, redaction, plan.format) {
                     Ok(packed) => packed.map_err(|_| PackError::Lost),
@@ -390,7 +394,21 @@ impl<'r> Coordinator<'r> {
         });
     }
 
+    /// Removes what was learnt from what was packed before.
+    fn mend(&mut self) {
+        let Some(needles) = self.plan.redaction.needles() else {
+            return;
+        };
+        let Length(time) = self.plan.profile.limits.time;
+        let late = self.begun.checked_add(time.saturating_add(MENDING));
+        // A thread of the other pool may never come back.
+        let pool = pool("mend", self.packing.current_num_threads());
+        let (plan, spool) = (&self.plan, &mut self.spool);
+        Mending { needles: &needles, plan, spool, pool, late }.run(&mut self.ledgers);
+    }
+
     fn settle(mut self) -> Gathered {
+        self.mend();
         self.progress.told = None;
         self.tell_progress();
         let stopped = self.why_stopped();

@@ -2,7 +2,7 @@
 
 use super::{
     Stop,
-    pack::{self, Digests, EntryMeta, PackedBatch, PackedPart, Whole},
+    pack::{self, Digests, Edges, EntryMeta, PackedBatch, PackedPart, Prefix, Whole},
     step::{End, PackError},
 };
 use crate::{
@@ -26,7 +26,7 @@ pub(crate) struct Ledger {
     pub(crate) open: Option<usize>,
     /// Small entries that are not packed yet.
     pub(crate) batch: Vec<(Whole, u64)>,
-    notes: Vec<Note>,
+    pub(super) notes: Vec<Note>,
     /// How many entries were begun, and whether any of them was cut.
     begun: usize,
     cut: bool,
@@ -42,9 +42,26 @@ pub(crate) enum Phase {
 /// A part of a step in the bundle.
 pub(crate) enum Item {
     /// Small entries in one segment; none while they are being packed, or if that failed.
-    Batch(Option<(SegmentId, Vec<EntryRecord>)>),
+    Batch(Option<Batch>),
     /// A large entry in segments of its own.
-    Large(Large),
+    Large(Box<Large>),
+}
+
+/// Small entries in one segment.
+pub(crate) struct Batch {
+    pub(super) segment: SegmentId,
+    /// Its sieve; none if nothing is learnt, or it could not be kept.
+    pub(super) sieve: Option<SegmentId>,
+    pub(super) records: Vec<EntryRecord>,
+    /// Which of the entries are binary data.
+    pub(super) binary: Vec<bool>,
+}
+
+/// A part of a large entry.
+pub(super) struct Part {
+    pub(super) segment: SegmentId,
+    pub(super) sieve: Option<SegmentId>,
+    pub(super) edges: Edges,
 }
 
 pub(crate) struct Large {
@@ -53,13 +70,15 @@ pub(crate) struct Large {
     /// How many parts there are, stored or not.
     begun: usize,
     /// The parts that are stored: the first ones.
-    parts: Vec<SegmentId>,
+    pub(super) parts: Vec<Part>,
     /// Parts that wait for earlier ones; nothing for one that is missing.
     early: BTreeMap<usize, Option<PackedPart>>,
     /// Whether a part is missing, so that none that follows can be kept.
     broken: bool,
-    truncated: Option<String>,
-    lost: bool,
+    pub(super) truncated: Option<String>,
+    pub(super) lost: bool,
+    /// What it is since secrets were removed that were learnt later.
+    pub(super) mended: Option<Prefix>,
 }
 
 impl Ledger {
@@ -99,8 +118,10 @@ impl Ledger {
         let digests = Arc::default();
         let (parts, early) = (Vec::new(), BTreeMap::new());
         let (broken, truncated, lost) = (false, None, false);
-        let large = Large { meta, digests, begun: 0, parts, early, broken, truncated, lost };
-        self.items.push(Item::Large(large));
+        let mended = None;
+        let large =
+            Large { meta, digests, begun: 0, parts, early, broken, truncated, lost, mended };
+        self.items.push(Item::Large(Box::new(large)));
         self.begun += 1;
         self.open = Some(self.items.len() - 1);
     }
@@ -145,8 +166,11 @@ impl Ledger {
         spool: &mut Spool,
     ) -> io::Result<()> {
         let stored = packed.and_then(|packed| {
-            self.notes.extend(packed.notes);
-            Ok((spool.put(packed.compressed)?, packed.records))
+            let PackedBatch { compressed, records, binary, notes, sieve } = packed;
+            self.notes.extend(notes);
+            let segment = spool.put(compressed)?;
+            let sieve = sieve.and_then(|sieve| spool.aside(sieve.into_bytes()).ok());
+            Ok(Batch { segment, sieve, records, binary })
         });
         match stored {
             Ok(stored) => {
@@ -276,9 +300,9 @@ impl Ledger {
         for item in items {
             match item {
                 Item::Batch(None) => {}
-                Item::Batch(Some((segment, records))) => {
-                    order.push(segment);
-                    entries.extend(records);
+                Item::Batch(Some(batch)) => {
+                    order.push(batch.segment);
+                    entries.extend(batch.records);
                 }
                 Item::Large(large) => match large.settle(bundle, format, spool, order) {
                     Ok(record) => entries.extend(record),
@@ -318,8 +342,8 @@ impl Large {
         while !self.broken
             && let Some(next) = self.early.remove(&self.parts.len())
         {
-            match next.map(|part| spool.put_part(part.compressed)) {
-                Some(Ok(id)) => self.parts.push(id),
+            match next.map(|part| store(part, spool)) {
+                Some(Ok(part)) => self.parts.push(part),
                 Some(Err(error)) => {
                     self.broken = true;
                     self.early.clear();
@@ -341,24 +365,31 @@ impl Large {
         spool: &mut Spool,
         order: &mut Vec<SegmentId>,
     ) -> io::Result<Option<EntryRecord>> {
-        let Self { meta, digests, begun, parts, mut truncated, lost, .. } = self;
+        let Self { meta, digests, begun, parts, mut truncated, lost, mended, .. } = self;
         if lost {
             return Ok(None);
         }
         if parts.len() < begun {
             truncated.get_or_insert_with(|| "cut here: the rest could not be kept".to_owned());
         }
-        let prefix = digests.prefix(parts.len());
+        let prefix = mended.unwrap_or_else(|| digests.prefix(parts.len()));
         let (size, redactions) = (prefix.size, prefix.redactions.clone());
         let header = frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?;
         order.push(spool.keep(format.compress(&header)?));
-        order.extend(parts);
+        order.extend(parts.iter().map(|part| part.segment));
         let padding = frame::padding(size);
         if !padding.is_empty() {
             order.push(spool.keep(format.compress(padding)?));
         }
         Ok(Some(pack::record(meta, size, prefix.sha256(), truncated, redactions)))
     }
+}
+
+fn store(part: PackedPart, spool: &mut Spool) -> io::Result<Part> {
+    let PackedPart { compressed, sieve, edges, .. } = part;
+    let segment = spool.put_part(compressed)?;
+    let sieve = sieve.and_then(|sieve| spool.aside(sieve.into_bytes()).ok());
+    Ok(Part { segment, sieve, edges })
 }
 
 /// What was cut, where nobody has said it: the first in full, the others by their number.
@@ -406,7 +437,8 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(1), Arc::default());
         let permit = Permits::new(10).acquire(1, &deadline).unwrap();
         let (compressed, size) = (bytes.to_vec(), bytes.len() as u64);
-        PackedPart { compressed, size, redactions: 0, _permit: Arc::new(permit) }
+        let (sieve, edges) = (None, Edges::default());
+        PackedPart { compressed, size, redactions: 0, sieve, edges, _permit: Arc::new(permit) }
     }
 
     #[test]
@@ -426,7 +458,7 @@ mod tests {
         let full = ledger.store_part(0, 0, Ok(packed(b"first part")), &mut spool).unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::QuotaExceeded);
         let mut kept = Vec::new();
-        spool.copy(ledger.large(0).unwrap().parts[0], &mut kept).unwrap();
+        spool.copy(ledger.large(0).unwrap().parts[0].segment, &mut kept).unwrap();
         assert_eq!(kept, b"first part");
     }
 }

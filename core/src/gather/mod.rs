@@ -9,7 +9,10 @@
 //!   starts steps, ends them at their deadlines, and abandons those that do not even stop.
 
 mod coordinator;
+#[cfg(test)]
+mod learning_tests;
 mod ledger;
+mod mend;
 mod pack;
 mod permits;
 mod shares;

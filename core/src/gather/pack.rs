@@ -4,7 +4,10 @@
 use super::permits::Permit;
 use crate::{
     bundle::{EntryRecord, Format, Note, NoteKind, frame},
-    redact::{Counts, Piece, Redaction, ScrubError},
+    redact::{
+        Counts, Left, Piece, Redaction, ScrubError,
+        learnt::{REACH, Sieve},
+    },
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -41,7 +44,10 @@ pub(crate) struct Whole {
 pub(crate) struct PackedBatch {
     pub(crate) compressed: Vec<u8>,
     pub(crate) records: Vec<EntryRecord>,
+    /// Which of them are binary data.
+    pub(crate) binary: Vec<bool>,
     pub(crate) notes: Vec<Note>,
+    pub(crate) sieve: Option<Sieve>,
 }
 
 /// Redacts small entries and puts them into one segment below the folder `bundle`.
@@ -69,18 +75,35 @@ pub(crate) fn batch(
             continue;
         }
         if meta.binary && !redactions.is_empty() {
-            packed.notes.push(withheld_binary(&meta, &redactions));
+            packed.notes.push(withheld_binary(&meta.path, &redactions));
             continue;
         }
-        let size = bytes.len() as u64;
-        archive.extend(frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?);
-        archive.extend_from_slice(&bytes);
-        archive.extend_from_slice(frame::padding(size));
+        if let Err(left) = redaction.prove(&bytes) {
+            packed.notes.push(withheld_at_last(&meta.path, &left));
+            continue;
+        }
         let sha256 = hexadecimal(&Sha256::digest(&bytes));
-        packed.records.push(record(meta, size, sha256, truncated, redactions));
+        packed.binary.push(meta.binary);
+        packed.records.push(record(meta, bytes.len() as u64, sha256, truncated, redactions));
+        frame_entry(&mut archive, packed.records.last().expect("it was pushed"), &bytes, bundle)?;
     }
+    packed.sieve = redaction.sieve(&archive);
     packed.compressed = format.compress(&archive)?;
     Ok(packed)
+}
+
+/// Puts an entry into an archive.
+pub(super) fn frame_entry(
+    archive: &mut Vec<u8>,
+    record: &EntryRecord,
+    bytes: &[u8],
+    bundle: &str,
+) -> std::io::Result<()> {
+    let path = format!("{bundle}/{}", record.path);
+    archive.extend(frame::header(&path, record.size, record.modified)?);
+    archive.extend_from_slice(bytes);
+    archive.extend_from_slice(frame::padding(record.size));
+    Ok(())
 }
 
 /// One part of a large entry.
@@ -90,8 +113,28 @@ pub(crate) struct PackedPart {
     pub(crate) size: u64,
     /// How many redactions were made in it.
     pub(crate) redactions: u64,
+    pub(crate) sieve: Option<Sieve>,
+    pub(crate) edges: Edges,
     /// Held until the part is stored, so that what waits to be stored is bounded too.
     pub(crate) _permit: Arc<Permit>,
+}
+
+/// The first line of a part and what follows its last line feed, as far as a secret reaches: what
+/// goes over the border of two parts stands in them.
+#[derive(Default)]
+pub(crate) struct Edges {
+    pub(crate) head: Vec<u8>,
+    pub(crate) tail: Vec<u8>,
+}
+
+impl Edges {
+    fn of(bytes: &[u8]) -> Self {
+        let head = &bytes[..bytes.len().min(REACH)];
+        let head = &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())];
+        let tail = &bytes[bytes.len() - bytes.len().min(REACH)..];
+        let tail = &tail[memchr::memrchr(b'\n', tail).map_or(0, |feed| feed + 1)..];
+        Self { head: head.to_vec(), tail: tail.to_vec() }
+    }
 }
 
 /// Redacts and compresses part `number` of a large entry. An error says why the whole entry must not
@@ -106,14 +149,23 @@ pub(crate) fn part(
 ) -> Result<std::io::Result<PackedPart>, Note> {
     let scrubbed = redaction.scrub(piece).map_err(|error| withheld(meta, &error))?;
     if meta.binary && !scrubbed.counts.is_empty() {
-        return Err(withheld_binary(meta, &scrubbed.counts));
+        return Err(withheld_binary(&meta.path, &scrubbed.counts));
     }
+    redaction.prove(&scrubbed.bytes).map_err(|left| withheld_at_last(&meta.path, &left))?;
     let compressed = format.compress(&scrubbed.bytes);
+    let (sieve, edges) = (redaction.sieve(&scrubbed.bytes), Edges::of(&scrubbed.bytes));
     let (size, redactions) = (scrubbed.bytes.len() as u64, scrubbed.counts.values().sum());
     for hashed in digest.add(number, scrubbed.bytes, &scrubbed.counts, Arc::clone(&permit)) {
         redaction.spare(hashed);
     }
-    Ok(compressed.map(|compressed| PackedPart { compressed, size, redactions, _permit: permit }))
+    Ok(compressed.map(|compressed| PackedPart {
+        compressed,
+        size,
+        redactions,
+        sieve,
+        edges,
+        _permit: permit,
+    }))
 }
 
 /// The digest of a large entry, taken in the order of its parts whatever the order they come in.
@@ -133,12 +185,19 @@ struct Chain {
 /// A large entry up to one of its parts.
 #[derive(Clone, Default)]
 pub(crate) struct Prefix {
-    sha256: Sha256,
+    pub(super) sha256: Sha256,
     pub(crate) size: u64,
     pub(crate) redactions: Counts,
 }
 
 impl Prefix {
+    /// Adds the bytes of the next part.
+    pub(super) fn push(&mut self, bytes: &[u8], counts: &Counts) {
+        self.sha256.update(bytes);
+        self.size += bytes.len() as u64;
+        add(&mut self.redactions, counts);
+    }
+
     pub(crate) fn sha256(self) -> String {
         hexadecimal(&self.sha256.finalize())
     }
@@ -165,9 +224,7 @@ impl Digests {
                 break;
             };
             let mut prefix = chain.prefixes.last().cloned().unwrap_or_default();
-            prefix.sha256.update(&bytes);
-            prefix.size += bytes.len() as u64;
-            add(&mut prefix.redactions, &counts);
+            prefix.push(&bytes, &counts);
             chain.prefixes.push(prefix);
             hashed.push(bytes);
         }
@@ -205,13 +262,18 @@ pub(crate) fn withheld(meta: &EntryMeta, error: &ScrubError) -> Note {
     Note { kind: NoteKind::Withheld, source: meta.path.clone(), text }
 }
 
+/// Says that something is left in an entry, so that it must not leave.
+pub(super) fn withheld_at_last(path: &str, left: &Left) -> Note {
+    Note { kind: NoteKind::Withheld, source: path.to_owned(), text: format!("left out: {left}") }
+}
+
 /// Says that binary data which was to be kept is not: replacing what was found in it would corrupt
 /// it, and keeping it would let it out.
-fn withheld_binary(meta: &EntryMeta, found: &Counts) -> Note {
+pub(super) fn withheld_binary(path: &str, found: &Counts) -> Note {
     let rules: Vec<_> = found.keys().map(|rule| format!("`{rule}`")).collect();
     let rules = rules.join(", ");
     let text = format!("left out: it is binary data in which redaction found something ({rules})");
-    Note { kind: NoteKind::Withheld, source: meta.path.clone(), text }
+    Note { kind: NoteKind::Withheld, source: path.to_owned(), text }
 }
 
 /// Adds counts to counts.

@@ -91,7 +91,7 @@ impl StepRun {
     pub(crate) fn run(self) {
         let end = catch_unwind(AssertUnwindSafe(|| self.collect()))
             .unwrap_or_else(|panic| End::Panicked(panic_text(&*panic)));
-        let end = end.redacted(&self.plan.profile.redaction);
+        let end = end.redacted(&self.plan.redaction);
         // Nobody listens any more once the step was abandoned.
         _ = self.messages.send(Message { step: self.index, event: StepEvent::Ended(end) });
     }
@@ -110,7 +110,7 @@ impl StepRun {
             window: planned.window,
             budget: options.max_size.map_or(u64::MAX, |Size(bytes)| bytes),
             binary: options.binary,
-            redaction: &self.plan.profile.redaction,
+            redaction: &self.plan.redaction,
             permits: &self.permits,
             full: &self.full,
             messages: &self.messages,

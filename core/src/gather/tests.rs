@@ -7,7 +7,7 @@ use crate::{
     profile::{Binary, Compression, StepOptions},
     redact::Rule,
     report::Report,
-    seal::write_archive,
+    seal::{Front, write_archive},
     testkit::{FakeHost, Trial},
     units::{Length, Size},
 };
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-struct Files(&'static [&'static str]);
+pub(super) struct Files(pub(super) &'static [&'static str]);
 
 impl Collector for Files {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
@@ -46,7 +46,7 @@ fn within(limit: Duration) -> StepOptions {
 const AMPLE: Duration = Duration::from_mins(1);
 
 /// Some MiB of lines that differ, so that several blocks are needed.
-fn long_log() -> String {
+pub(super) fn long_log() -> String {
     (0..200_000).fold(String::new(), |mut text, number| {
         _ = writeln!(text, "2026-11-23 10:42:05 line {number} of a log that is long");
         text
@@ -89,7 +89,8 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
         }
         let mut gathered = trial.gather(Arc::new(host));
         let mut bytes = Vec::new();
-        write_archive(&mut gathered, &Report::default(), &mut bytes).unwrap();
+        let front = Front::of(&mut gathered, &Report::default()).unwrap();
+        write_archive(&mut gathered, &front, &mut bytes).unwrap();
         bytes
     };
     let one = archive(1);

@@ -127,8 +127,8 @@ impl Checker<'_> {
                     rules.extend(more);
                     ids.push(redactor.id);
                 }
-                // What is switched off needs no value that this host may not have.
-                Err(RuleError::Secret { .. }) if !redactor.enabled => {}
+                // What is switched off needs no value or file that this host may not have.
+                Err(RuleError::Secret { .. } | RuleError::File { .. }) if !redactor.enabled => {}
                 Err(error) if usable => {
                     let message = error.to_string();
                     let span = redactor.options.span_of_any(&message);

@@ -69,6 +69,11 @@ impl Block {
         Self { begin, end }
     }
 
+    /// The expression of its BEGIN.
+    pub(super) fn begin(&self) -> &str {
+        self.begin.as_str()
+    }
+
     pub(super) fn begins(&self, line: &[u8]) -> bool {
         self.begin.is_match(line)
     }

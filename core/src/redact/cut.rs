@@ -8,10 +8,11 @@
 
 use super::{
     Redaction, ScrubError, Scrubbed,
+    below::{self, Held},
     block::{LOOK_BACK, State, Walk, may_be_body},
     line::{around, past},
     near::REACH,
-    scan::{Put, Span, merged},
+    scan::{Look, Put, Span, merged},
 };
 use memchr::{memchr, memmem, memrchr};
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
@@ -53,6 +54,8 @@ pub(super) struct Lines {
     pub(super) own: Range<usize>,
     /// Whether they begin within a block.
     pub(super) state: State,
+    /// The heads that they begin below.
+    pub(super) heads: Vec<Held>,
     /// The rules for the file that they are from.
     pub(super) scope: Arc<[usize]>,
     pub(super) reach: usize,
@@ -80,6 +83,8 @@ pub struct Cutter {
     enough: usize,
     /// The state at the start of what is held.
     state: State,
+    /// The heads that what is held begins below.
+    heads: Vec<Held>,
     long: Option<LongLine>,
 }
 
@@ -112,7 +117,7 @@ impl Piece {
         for part in self.0 {
             whole.append(match part {
                 Part::Lines(lines) => {
-                    let scrubbed = redaction.0.lines(&lines)?;
+                    let scrubbed = redaction.lines(&lines)?;
                     redaction.spare(lines.text);
                     scrubbed
                 }
@@ -129,7 +134,8 @@ impl Cutter {
     }
 
     pub(super) fn with_sizes(redaction: Redaction, sizes: Sizes) -> Self {
-        let anchors: BTreeSet<Vec<u8>> = redaction.0.block_anchors().map(<[u8]>::to_vec).collect();
+        let anchors: BTreeSet<Vec<u8>> =
+            redaction.compiled.block_anchors().map(<[u8]>::to_vec).collect();
         let finder = |anchor: Vec<u8>| memmem::Finder::new(&anchor).into_owned();
         Self {
             markers: anchors.into_iter().map(finder).collect(),
@@ -140,6 +146,7 @@ impl Cutter {
             enough: sizes.smallest_piece,
             sizes,
             state: State::Closed,
+            heads: Vec::new(),
             long: None,
         }
     }
@@ -247,6 +254,8 @@ impl Cutter {
         let own = self.given..cut;
         let after = self.after(&self.held[own.clone()]);
         let state = std::mem::replace(&mut self.state, after);
+        let heads = self.heads_after(&self.held[own.clone()]);
+        let heads = std::mem::replace(&mut self.heads, heads);
         let first = cut.saturating_sub(self.around());
         let keep = if first == 0 {
             0
@@ -258,7 +267,7 @@ impl Cutter {
         self.given = cut - keep;
         self.held.truncate(seen);
         let text = std::mem::replace(&mut self.held, rest);
-        Lines { text, own, state, scope: Arc::clone(&self.scope), reach: self.sizes.reach }
+        Lines { text, own, state, heads, scope: Arc::clone(&self.scope), reach: self.sizes.reach }
     }
 
     /// Up to where there are whole lines of bearable length, and whether a longer one follows.
@@ -287,7 +296,7 @@ impl Cutter {
 
     /// The state behind `lines`. It depends only on the last line with a BEGIN and on what follows.
     fn after(&self, lines: &[u8]) -> State {
-        let blocks = self.redaction.0.blocks();
+        let blocks = self.redaction.compiled.blocks();
         let last = |finder: &memmem::Finder<'_>| {
             let (mut last, mut looked) = (None, 0);
             for at in finder.find_iter(lines) {
@@ -322,8 +331,16 @@ impl Cutter {
         walk.state
     }
 
+    /// The heads that hold behind `lines`.
+    fn heads_after(&self, lines: &[u8]) -> Vec<Held> {
+        let held = |rule| self.heads.iter().find(|held| held.rule == rule).cloned();
+        let rules = self.redaction.compiled.heads();
+        rules.filter_map(|(rule, heads)| below::after(rule, heads, lines, held(rule))).collect()
+    }
+
     /// A long line within a block is taken for a part of it, up to the end of its first word.
     fn begin_long(&mut self) -> LongLine {
+        self.heads.clear();
         let within = std::mem::take(&mut self.state) != State::Closed;
         let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing, own: None };
         LongLine { spans: if within { vec![whole] } else { Vec::new() }, open: within }
@@ -381,14 +398,7 @@ fn window_of(
         line.open = value.is_none();
         span.end = value.map_or(window.len(), |end| from + end);
     }
-    let whole = Lines {
-        text: window.to_vec(),
-        own: 0..window.len(),
-        state: State::Closed,
-        scope: Arc::default(),
-        reach: 0,
-    };
-    let mut spans = redaction.0.spans(&whole, true)?;
+    let mut spans = redaction.spans(&Look { window: true, ..Look::at(window) })?;
     // What begins in the overlap is seen better by the next window.
     spans.retain(|span| span.from < len);
     let touches = |span: &Span| span.end == window.len();
@@ -406,7 +416,7 @@ fn window_of(
             own: span.own.clone().filter(|_| span.start >= len),
         })
         .collect();
-    let scrubbed = redaction.0.replace(window, spans, 0..len);
+    let scrubbed = redaction.compiled.replace(window, spans, 0..len);
     let line = LongLine { spans: carried, open: line.open };
     Ok((scrubbed, line))
 }

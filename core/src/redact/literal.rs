@@ -17,7 +17,9 @@ pub(super) fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     if secret.len() < SHORTEST_SECRET || secret.contains(&b'\n') {
         return Vec::new();
     }
-    let mut forms = vec![secret.to_vec(), json(secret), percent(secret)];
+    let percent = percent(secret);
+    let mut forms = vec![secret.to_vec(), json(secret), lower_digits(&percent), percent];
+    forms.extend([shell_quoted(secret), shell_escaped(secret)]);
     if secret.len() >= SHORTEST_ENCODED {
         let hex = hexadecimal(secret);
         forms.extend([hex.to_ascii_uppercase(), hex]);
@@ -58,6 +60,36 @@ fn percent(secret: &[u8]) -> Vec<u8> {
         }
     }
     out.into_bytes()
+}
+
+/// Percent-encoded with small digits, as some programs write it.
+fn lower_digits(percent: &[u8]) -> Vec<u8> {
+    let is_digit = |at: usize| percent[at.saturating_sub(2)..at].contains(&b'%');
+    let lower = |(at, byte): (usize, &u8)| {
+        if is_digit(at) { byte.to_ascii_lowercase() } else { *byte }
+    };
+    percent.iter().enumerate().map(lower).collect()
+}
+
+/// Within single quotes of a shell.
+fn shell_quoted(secret: &[u8]) -> Vec<u8> {
+    let quoted = secret
+        .iter()
+        .map(|byte| if *byte == b'\'' { &br"'\''"[..] } else { std::slice::from_ref(byte) });
+    quoted.collect::<Vec<_>>().concat()
+}
+
+/// With backslashes, as `printf %q` of a shell writes it.
+fn shell_escaped(secret: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-_.,/:=+@%^".contains(&byte)
+    };
+    let mut escaped = Vec::with_capacity(secret.len());
+    for &byte in secret {
+        escaped.extend((!is_plain(byte)).then_some(b'\\'));
+        escaped.push(byte);
+    }
+    escaped
 }
 
 fn hexadecimal(secret: &[u8]) -> Vec<u8> {

@@ -12,14 +12,18 @@
 //! files run only in streams whose path is known to be such a file.
 
 mod anchors;
+mod below;
 mod binary;
 mod block;
+mod colour;
 mod cut;
 mod facts;
 mod files;
+pub(crate) mod learnt;
 mod line;
 mod literal;
 mod near;
+mod proof;
 pub mod pseudonym;
 mod rule;
 mod scan;
@@ -28,14 +32,19 @@ mod spare;
 mod tests;
 
 use crate::{host::Host, profile::Env, secret::SecretError};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 use thiserror::Error;
 
 pub use self::{
+    below::{Below, Heads, NEAR},
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,
     near::Near,
+    proof::Left,
     rule::{Found, Rule},
     scan::Redaction,
 };
@@ -64,6 +73,19 @@ pub struct RuleContext<'c> {
     pub host: Option<&'c dyn Host>,
     /// Where the key of pseudonyms is kept if the profile names none; made if it is not there.
     pub key: Option<&'c Path>,
+}
+
+impl RuleContext<'_> {
+    /// Reads a file of rules; a relative one is meant from the folder of the profile. `rule` is what
+    /// an error names.
+    pub fn read(&self, rule: &str, path: &Path) -> Result<String, RuleError> {
+        let path = self.base.join(path);
+        std::fs::read_to_string(&path).map_err(|source| RuleError::File {
+            rule: rule.to_owned(),
+            path,
+            source,
+        })
+    }
 }
 
 impl Default for RuleContext<'_> {
@@ -119,6 +141,16 @@ pub enum RuleError {
         rule: String,
         /// Why.
         source: SecretError,
+    },
+    /// A file with rules cannot be read.
+    #[error("rule `{rule}` cannot be used: cannot read `{}`: {source}", path.display())]
+    File {
+        /// The rule.
+        rule: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// Anything else.
     #[error("rule `{rule}` cannot be used: {reason}")]

@@ -48,9 +48,9 @@ impl<'t> Near<'t> {
 }
 
 /// Which part of a text is near a line.
-pub(super) fn near(text: &[u8], line: &Range<usize>, reach: usize) -> (Range<usize>, Range<usize>) {
+pub(super) fn near(text: &[u8], line: &Range<usize>, reach: usize) -> Range<usize> {
     if line.len() > reach {
-        return (line.clone(), 0..line.len());
+        return line.clone();
     }
     let start = match line.start.checked_sub(reach) {
         None | Some(0) => 0,
@@ -64,7 +64,7 @@ pub(super) fn near(text: &[u8], line: &Range<usize>, reach: usize) -> (Range<usi
     } else {
         memrchr(b'\n', &text[line.end..=last]).map_or(line.end, |feed| line.end + feed)
     };
-    (start..end, line.start - start..line.end - start)
+    start..end
 }
 
 /// A line in what is near it.

@@ -1,7 +1,7 @@
 //! Rules: what is looked for, and what of it is replaced.
 
-use super::{RuleError, block::Block, files::Files, literal, near::Near};
-use regex::bytes::{Regex, RegexBuilder};
+use super::{RuleError, below::Heads, block::Block, files::Files, literal, near::Near};
+use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 use std::ops::Range;
 
 /// One rule: how a kind of secret is found.
@@ -16,6 +16,8 @@ pub struct Rule {
     pub(super) aligned: bool,
     /// Only in these files.
     pub(super) files: Option<Files>,
+    pub(super) worth: Option<Box<Valid>>,
+    pub(super) shapes: Vec<String>,
 }
 
 pub(super) enum Kind {
@@ -23,6 +25,8 @@ pub(super) enum Kind {
     Pattern(Pattern),
     /// A function, run at every anchor.
     Finder(Box<Find>),
+    /// A function, run at every anchor, that may find several values.
+    Several(Box<Several>),
     /// A function, run once over a line that holds an anchor.
     Lines(Box<Lines>),
     /// A function, run at every anchor, or once for every line if there is none, which sees the
@@ -34,9 +38,13 @@ pub(super) enum Kind {
     Literal,
     /// A block of lines between two markers.
     Block(Block),
+    /// Lines below one that says what they are.
+    Below(Heads),
 }
 
 type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
+
+type Several = dyn Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync;
 
 type Lines = dyn Fn(&[u8]) -> Vec<Found> + Send + Sync;
 
@@ -46,13 +54,25 @@ type Sweep = dyn Fn(&[u8], &mut dyn FnMut(Range<usize>)) + Send + Sync;
 
 type Replace = dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync;
 
-type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
+pub(super) type Valid = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 pub(super) struct Pattern {
     pub(super) regex: Regex,
-    pub(super) group: usize,
+    /// The group that is replaced; without one, the first that took part.
+    pub(super) group: Option<usize>,
     pub(super) bare: Option<usize>,
     pub(super) valid: Option<Box<Valid>>,
+}
+
+impl Pattern {
+    /// The part of a match that is replaced.
+    pub(super) fn secret<'t>(&self, found: &Captures<'t>) -> Option<Match<'t>> {
+        let Some(group) = self.group else {
+            let mut groups = found.iter().skip(1).flatten();
+            return groups.find(|group| !group.is_empty()).or_else(|| found.get(0));
+        };
+        found.get(group)
+    }
 }
 
 /// What a finder found: a value within the line.
@@ -93,7 +113,7 @@ impl Rule {
         let named = |name| regex.capture_names().position(|group| group == Some(name));
         let (group, bare) = (named("secret").unwrap_or(0), named("bare"));
         let anchors = anchors.into_iter().map(|anchor| anchor.as_ref().to_vec()).collect();
-        let kind = Kind::Pattern(Pattern { regex, group, bare, valid: None });
+        let kind = Kind::Pattern(Pattern { regex, group: Some(group), bare, valid: None });
         Self::new(id, anchors, kind).checked()
     }
 
@@ -104,9 +124,18 @@ impl Rule {
                 let reason = format!("its expression has no group {group}");
                 return Err(RuleError::Unusable { rule: self.id, reason });
             }
-            pattern.group = group;
+            pattern.group = Some(group);
         }
         Ok(self)
+    }
+
+    /// Has the first group replaced that took part in a match, or all of it if none did.
+    #[must_use]
+    pub fn first_group(mut self) -> Self {
+        if let Kind::Pattern(pattern) = &mut self.kind {
+            pattern.group = None;
+        }
+        self
     }
 
     /// Has a function decide, by the value, whether a match of a pattern is a secret.
@@ -129,6 +158,15 @@ impl Rule {
         find: impl Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
         Self::anchored(id.into(), anchors, Kind::Finder(Box::new(find)))
+    }
+
+    /// A rule like [`Rule::finder`] whose function may find several values at one anchor.
+    pub fn several<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        find: impl Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Several(Box::new(find)))
     }
 
     /// A rule whose values are found by a function that goes through all of a text, for what has no
@@ -162,6 +200,31 @@ impl Rule {
     #[must_use]
     pub fn aligned(mut self) -> Self {
         self.aligned = true;
+        self
+    }
+
+    /// Has what this rule finds learnt: where nothing but a secret can stand, it is one wherever
+    /// else it stands, and is removed there, too, in all its forms, whether it was gathered before or
+    /// after. `worth` decides by the value; what is short, a word, a number or stands for something
+    /// else is not learnt in any case.
+    ///
+    /// A value that is no secret is removed everywhere by this: only rules that are never wrong
+    /// should learn.
+    #[must_use]
+    pub fn learns(mut self, worth: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        self.worth = Some(Box::new(worth));
+        self
+    }
+
+    /// Says what must not be anywhere in a text after this rule has run: an expression for secrets
+    /// that can be told by their form alone. What is redacted is looked at a second time for it, by
+    /// other means, and left out if it is there.
+    ///
+    /// All that it matches, the rule must match, too, but for what has fewer than eight different
+    /// characters and only shows how such a secret looks. It should begin with some fixed characters.
+    #[must_use]
+    pub fn leaves_no(mut self, shape: impl Into<String>) -> Self {
+        self.shapes.push(shape.into());
         self
     }
 
@@ -253,13 +316,34 @@ impl Rule {
         Self::new(id, anchors, kind).checked()
     }
 
+    /// A rule for values in lines below one that says so: columns of tables, values on the line below
+    /// their label. `heads` must find nothing in a line that holds no anchor.
+    ///
+    /// Lines too long to be held, and what such a line says, are not looked at.
+    pub fn below<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        heads: Heads,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Below(heads))
+    }
+
     /// The id: what the replacement and the manifest call the rule.
     pub fn id(&self) -> &str {
         &self.id
     }
 
     fn new(id: String, anchors: Vec<Vec<u8>>, kind: Kind) -> Self {
-        Self { id, anchors, kind, replace: None, aligned: false, files: None }
+        Self {
+            id,
+            anchors,
+            kind,
+            replace: None,
+            aligned: false,
+            files: None,
+            worth: None,
+            shapes: Vec::new(),
+        }
     }
 
     fn checked(self) -> Result<Self, RuleError> {
@@ -290,7 +374,7 @@ fn unusable(rule: &str, reason: &str) -> RuleError {
     RuleError::Unusable { rule: rule.to_owned(), reason: reason.to_owned() }
 }
 
-fn regex(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
+pub(super) fn regex(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
     RegexBuilder::new(pattern).unicode(false).size_limit(PATTERN_SIZE).build().map_err(|error| {
         RuleError::Pattern {
             rule: rule.to_owned(),

@@ -3,11 +3,15 @@
 use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
+    below::{Heads, Held},
     block::{Block, State, Walk},
+    colour::Plain,
     cut::Lines,
     files::parts,
+    learnt::{Learnt, Needles, Sieve},
     line::{around, past},
-    near::{near, within},
+    near::{REACH, near, within},
+    proof::{Left, Proof},
     rule::{Kind, Pattern, Rule},
     spare::Spares,
 };
@@ -25,9 +29,14 @@ const WITHHELD: &str = "[withheld]";
 /// How every replacement begins.
 const TOKEN: &[u8] = b"[redacted:";
 
-/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once.
+/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once. What its
+/// rules learn is shared by its clones.
 #[derive(Clone)]
-pub struct Redaction(pub(super) Arc<Compiled>);
+pub struct Redaction {
+    pub(super) compiled: Arc<Compiled>,
+    /// None if no rule learns.
+    learnt: Option<Arc<Learnt>>,
+}
 
 /// What a [`Redaction`] shares.
 pub(super) struct Compiled {
@@ -37,6 +46,7 @@ pub(super) struct Compiled {
     targets: Vec<Vec<usize>>,
     /// The rules without an anchor.
     everywhere: Vec<usize>,
+    proof: Proof,
     pub(super) spares: Spares,
 }
 
@@ -81,13 +91,34 @@ impl Redaction {
         }
         let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         let anchors = if anchors.is_empty() { None } else { Some(Anchors::compile(&anchors)?) };
-        Ok(Self(Arc::new(Compiled {
-            rules,
-            anchors,
-            targets,
-            everywhere,
-            spares: Spares::default(),
-        })))
+        let learnt = rules.iter().any(|rule| rule.worth.is_some()).then(Arc::default);
+        let proof = Proof::compile(&rules)?;
+        let spares = Spares::default();
+        let compiled = Compiled { rules, anchors, targets, everywhere, proof, spares };
+        Ok(Self { compiled: Arc::new(compiled), learnt })
+    }
+
+    /// The same rules for another run, which has learnt nothing yet.
+    #[must_use]
+    pub fn for_run(&self) -> Self {
+        let learnt = self.learnt.as_ref().map(|_| Arc::default());
+        Self { compiled: Arc::clone(&self.compiled), learnt }
+    }
+
+    /// What was learnt so far; none if that is nothing.
+    pub(crate) fn needles(&self) -> Option<Needles> {
+        let values = self.learnt.as_ref()?.values();
+        (!values.is_empty()).then(|| Needles::new(&values))
+    }
+
+    /// The sieve of what was redacted, if anything may be learnt that could be in it.
+    pub(crate) fn sieve(&self, redacted: &[u8]) -> Option<Sieve> {
+        self.learnt.as_ref().map(|_| Sieve::of(redacted))
+    }
+
+    /// Looks at what was redacted a second time, by other means.
+    pub(crate) fn prove(&self, redacted: &[u8]) -> Result<(), Left> {
+        self.compiled.proof.of(redacted)
     }
 
     /// Starts on a stream of which is not known where it comes from.
@@ -98,7 +129,7 @@ impl Redaction {
     /// Starts on a stream that comes from a file at this path, or from a member of an archive, so
     /// that the rules for well-known files apply.
     pub fn cutter_for(&self, path: &str) -> Cutter {
-        let rules = self.0.rules.iter().enumerate();
+        let rules = self.compiled.rules.iter().enumerate();
         let parts = parts(path);
         let of = |rule: &Rule| rule.files.as_ref().is_some_and(|files| files.have(&parts));
         let scope: Vec<usize> =
@@ -113,12 +144,23 @@ impl Redaction {
 
     /// An empty buffer with room for so many bytes: one that was used before, if there is one.
     pub(crate) fn buffer(&self, len: usize) -> Vec<u8> {
-        self.0.spares.take(len)
+        self.compiled.spares.take(len)
     }
 
     /// Takes back a large buffer that is no longer needed.
     pub(crate) fn spare(&self, buffer: Vec<u8>) {
-        self.0.spares.give(buffer);
+        self.compiled.spares.give(buffer);
+    }
+
+    /// Where in a text there is something to replace, for rules that decode what they find; all of
+    /// the text if a rule fails.
+    pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let spans = self.compiled.spans(&Look::at(text), None);
+        let whole = || std::iter::once(0..text.len()).collect();
+        spans.map_or_else(
+            |_| whole(),
+            |spans| spans.iter().map(|span| span.start..span.end).collect(),
+        )
     }
 
     /// Redacts a short text made here: a path, a note, an error message.
@@ -149,9 +191,65 @@ impl Redaction {
     }
 }
 
+impl Redaction {
+    /// Redacts whole lines.
+    pub(super) fn lines(&self, lines: &Lines) -> Result<Scrubbed, ScrubError> {
+        let look = Look {
+            text: &lines.text,
+            own: lines.own.clone(),
+            state: &lines.state,
+            heads: &lines.heads,
+            scope: &lines.scope,
+            reach: lines.reach,
+            window: false,
+        };
+        let spans = self.spans(&look)?;
+        Ok(self.compiled.replace(&lines.text, spans, lines.own.clone()))
+    }
+
+    /// What is to be replaced in a text, as [`Compiled::spans`].
+    pub(super) fn spans(&self, look: &Look<'_>) -> Result<Vec<Span>, ScrubError> {
+        self.compiled.spans(look, self.learnt.as_deref())
+    }
+}
+
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// A text to be looked at, and what is known of it.
+#[derive(Clone)]
+pub(super) struct Look<'t> {
+    pub(super) text: &'t [u8],
+    /// What of it is to be redacted; what is around that is there to be looked at only.
+    pub(super) own: Range<usize>,
+    /// Whether that begins within a block.
+    pub(super) state: &'t State,
+    /// The heads that it begins below.
+    pub(super) heads: &'t [Held],
+    /// The rules for the file that it is from.
+    pub(super) scope: &'t [usize],
+    /// How far rules may look around a line.
+    pub(super) reach: usize,
+    /// Whether it is a window of one line, that has no end of lines in it.
+    pub(super) window: bool,
+}
+
+impl<'t> Look<'t> {
+    /// A text of which nothing is known.
+    pub(super) fn at(text: &'t [u8]) -> Self {
+        let own = 0..text.len();
+        Self {
+            text,
+            own,
+            state: &State::Closed,
+            heads: &[],
+            scope: &[],
+            reach: REACH,
+            window: false,
+        }
+    }
 }
 
 impl Compiled {
@@ -166,6 +264,14 @@ impl Compiled {
             .collect()
     }
 
+    /// The rules that look for what is below a head.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (usize, &Heads)> {
+        self.rules.iter().enumerate().filter_map(|(index, rule)| match &rule.kind {
+            Kind::Below(heads) => Some((index, heads)),
+            _ => None,
+        })
+    }
+
     /// The anchors of the rules that look for blocks.
     pub(super) fn block_anchors(&self) -> impl Iterator<Item = &[u8]> {
         self.blocks()
@@ -173,42 +279,56 @@ impl Compiled {
             .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
     }
 
-    /// Redacts whole lines.
-    pub(super) fn lines(&self, lines: &Lines) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(lines, false)?;
-        Ok(self.replace(&lines.text[..lines.own.end], spans, lines.own.clone()))
-    }
-
-    /// What is to be replaced in a text, in order. If it is a window of one line, that has no end
-    /// of lines in it.
-    pub(super) fn spans(&self, lines: &Lines, window: bool) -> Result<Vec<Span>, ScrubError> {
-        let text = &lines.text;
+    /// What is to be replaced in a text, in order.
+    fn spans(&self, look: &Look<'_>, learnt: Option<&Learnt>) -> Result<Vec<Span>, ScrubError> {
+        let Look { text, window, .. } = *look;
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
-            let mut scan = Scan {
-                compiled: self,
-                running: &running,
-                text,
-                own: lines.own.clone(),
-                scope: &lines.scope,
-                reach: lines.reach,
-                window,
-                line: 0..0,
-                done: vec![0; self.rules.len()],
-                spans: Vec::new(),
-                marked: Vec::new(),
-                failed: false,
-            };
+            // Whatever is coloured is looked at without its colours; only blocks, whose state goes
+            // from piece to piece, are looked for in what is there.
+            let plain = if window { None } else { Plain::of(text) };
+            let seen = plain.as_ref().map_or_else(
+                || look.clone(),
+                |plain| Look {
+                    text: &plain.text,
+                    own: plain.place(look.own.start)..plain.place(look.own.end),
+                    ..look.clone()
+                },
+            );
+            let mut scan = Scan::new(self, &running, seen);
+            scan.colours = plain.as_ref().map(|plain| (plain, text));
+            scan.learnt = learnt;
             scan.anchors();
             if scan.failed {
                 return None;
             }
             scan.everywhere();
-            scan.blocks(&lines.state);
+            scan.below(look.heads);
+            if let Some(plain) = &plain {
+                let spans = scan.spans.into_iter().map(|span| plain.moved(span)).collect();
+                scan = Scan::new(self, &running, look.clone());
+                scan.spans = spans;
+                scan.marked = self.marked(text);
+                scan.marked
+                    .retain(|line| look.own.start <= line.start && line.start < look.own.end);
+            }
+            scan.blocks(look.state);
             Some(merged(scan.spans))
         });
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
         catch_unwind(scan).ok().flatten().ok_or_else(failed)
+    }
+
+    /// The lines that hold an anchor of a block.
+    fn marked(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut starts: Vec<usize> = self
+            .block_anchors()
+            .flat_map(|anchor| memchr::memmem::find_iter(text, anchor).collect::<Vec<_>>())
+            .map(|at| around(text, at).start)
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts.into_iter().map(|start| around(text, start)).collect()
     }
 
     /// Copies a part of a text with what `spans` say instead of what is there.
@@ -273,15 +393,15 @@ pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
 /// One scan of one text.
 struct Scan<'c, 't> {
     compiled: &'c Compiled,
+    learnt: Option<&'c Learnt>,
     /// The rule that is running, for the report of a panic.
     running: &'c Cell<usize>,
     text: &'t [u8],
-    /// What of the text is to be redacted; what is around it is there to be looked at only.
     own: Range<usize>,
-    /// The rules for the file that it is from.
     scope: &'t [usize],
-    /// How far rules may look around a line.
     reach: usize,
+    /// The text is without its colours; this is how it was.
+    colours: Option<(&'t Plain, &'t [u8])>,
     window: bool,
     /// The line that was looked at last.
     line: Range<usize>,
@@ -290,11 +410,33 @@ struct Scan<'c, 't> {
     spans: Vec<Span>,
     /// Lines that may hold the marker of a block.
     marked: Vec<Range<usize>>,
+    /// Lines that may say what is below them, by the rule that knows.
+    heads: Vec<(usize, Range<usize>)>,
     /// Whether the rule that is running cannot look at what it has to.
     failed: bool,
 }
 
-impl Scan<'_, '_> {
+impl<'c, 't> Scan<'c, 't> {
+    fn new(compiled: &'c Compiled, running: &'c Cell<usize>, look: Look<'t>) -> Self {
+        Self {
+            compiled,
+            learnt: None,
+            running,
+            text: look.text,
+            own: look.own,
+            scope: look.scope,
+            reach: look.reach,
+            colours: None,
+            window: look.window,
+            line: 0..0,
+            done: vec![0; compiled.rules.len()],
+            spans: Vec::new(),
+            marked: Vec::new(),
+            heads: Vec::new(),
+            failed: false,
+        }
+    }
+
     fn anchors(&mut self) {
         let compiled = self.compiled;
         let Some(anchors) = &compiled.anchors else {
@@ -334,6 +476,16 @@ impl Scan<'_, '_> {
                 let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
                 self.put(at.start, value, put, rule);
             }
+            Kind::Several(find) => {
+                let line = self.line(at.start);
+                let within = at.start - line.start..at.end - line.start;
+                for found in find(&self.text[line.clone()], within) {
+                    let value = line.start + found.value.start..line.start + found.value.end;
+                    self.done[rule] = self.done[rule].max(value.end);
+                    let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                    self.put(at.start, value, put, rule);
+                }
+            }
             Kind::Lines(find) => {
                 self.failed |= self.window;
                 let line = self.line(at.start);
@@ -356,6 +508,13 @@ impl Scan<'_, '_> {
             }
             // It has no anchors.
             Kind::Sweep(_) => {}
+            Kind::Below(_) => {
+                let line = self.line(at.start);
+                self.done[rule] = past(self.text, line.end);
+                if !self.window {
+                    self.heads.push((rule, line));
+                }
+            }
             Kind::Block(_) => {
                 let line = self.line(at.start);
                 if self.marked.last() != Some(&line) {
@@ -373,8 +532,16 @@ impl Scan<'_, '_> {
         line: &Range<usize>,
         at: Range<usize>,
     ) {
-        let text = self.text;
-        let (part, inner) = near(text, line, if self.window { 0 } else { self.reach });
+        let (text, reach) = (self.text, if self.window { 0 } else { self.reach });
+        // How far it looks does not depend on colours, which are in the way from piece to piece.
+        let part = match self.colours {
+            None => near(text, line, reach),
+            Some((plain, original)) => {
+                let part = near(original, &plain.line(original, line.start), reach);
+                plain.place(part.start)..plain.place(part.end)
+            }
+        };
+        let inner = line.start - part.start..line.end - part.start;
         let at = at.start - part.start..at.end - part.start;
         for found in find(&within(&text[part.clone()], inner), at) {
             let value = part.start + found.value.start..part.start + found.value.end;
@@ -408,8 +575,8 @@ impl Scan<'_, '_> {
             let pattern = match &self.compiled.rules[rule].kind {
                 Kind::Pattern(pattern) => pattern,
                 Kind::Sweep(sweep) => {
-                    let text = self.text;
                     let own = self.own.clone();
+                    let text = self.text;
                     sweep(&text[own.clone()], &mut |value| {
                         let value = own.start + value.start..own.start + value.end;
                         self.put(value.start, value, Put::Token(rule), rule);
@@ -442,7 +609,7 @@ impl Scan<'_, '_> {
         for found in pattern.regex.captures_iter(text) {
             let bare = pattern.bare.and_then(|group| found.get(group));
             let put = if bare.is_some() { Put::Quoted(rule) } else { Put::Token(rule) };
-            let Some(value) = bare.or_else(|| found.get(pattern.group)) else {
+            let Some(value) = bare.or_else(|| pattern.secret(&found)) else {
                 continue;
             };
             if pattern.valid.as_ref().is_some_and(|valid| !valid(value.as_bytes())) {
@@ -457,7 +624,13 @@ impl Scan<'_, '_> {
         if value.is_empty() || is_redacted(&self.text[value.clone()]) {
             return;
         }
-        let Rule { replace, aligned, .. } = &self.compiled.rules[rule];
+        let Rule { replace, aligned, worth, .. } = &self.compiled.rules[rule];
+        // At the end of a window, a value may be the beginning of one.
+        if let (Some(learnt), Some(worth)) = (self.learnt, worth)
+            && !(self.window && value.end == self.text.len())
+        {
+            learnt.offer(&self.text[value.clone()], worth);
+        }
         let mut own = None;
         if let Some(replace) = replace {
             let Some(mut replacement) = replace(&self.text[value.clone()]) else {
@@ -470,6 +643,46 @@ impl Scan<'_, '_> {
             own = Some(replacement);
         }
         self.spans.push(Span { from, start: value.start, end: value.end, put, own });
+    }
+
+    fn below(&mut self, held: &[Held]) {
+        if self.heads.is_empty() && held.is_empty() {
+            return;
+        }
+        let candidates = std::mem::take(&mut self.heads);
+        let compiled = self.compiled;
+        for (rule, heads) in compiled.heads() {
+            self.running.set(rule);
+            let mut held = held.iter().find(|held| held.rule == rule).cloned();
+            let mut next = self.own.start;
+            for (_, line) in candidates.iter().filter(|(of, _)| *of == rule) {
+                self.rows(&mut held, rule, next, line.start);
+                match (heads.head)(trimmed(&self.text[line.clone()])) {
+                    Some(below) => held = Some(Held::new(rule, below)),
+                    None => self.rows(&mut held, rule, line.start, line.end),
+                }
+                next = past(self.text, line.end);
+            }
+            self.rows(&mut held, rule, next, self.own.end);
+        }
+    }
+
+    /// Takes the lines from `next` to `end`, as long as what a head said is not over.
+    fn rows(&mut self, held: &mut Option<Held>, rule: usize, mut next: usize, end: usize) {
+        while next < end
+            && let Some(head) = held
+        {
+            let line = around(self.text, next);
+            next = past(self.text, line.end);
+            let Some(values) = head.next(trimmed(&self.text[line.clone()])) else {
+                *held = None;
+                return;
+            };
+            for value in values {
+                let value = line.start + value.start..line.start + value.end;
+                self.put(value.start, value, Put::Token(rule), rule);
+            }
+        }
     }
 
     fn blocks(&mut self, state: &State) {
@@ -497,6 +710,11 @@ impl Scan<'_, '_> {
             ..span
         }));
     }
+}
+
+/// A line without the end that Windows puts.
+fn trimmed(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Takes the lines from `next` to `end`, which hold no marker, as long as a block is open.

@@ -1,6 +1,6 @@
 //! What every user of the engine may rely on, whatever the rules are.
 
-use super::{Cutter, Found, Near, Redaction, Rule, Scrubbed, cut::Sizes};
+use super::{Below, Cutter, Found, Heads, NEAR, Near, Redaction, Rule, Scrubbed, cut::Sizes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
@@ -30,6 +30,7 @@ fn rules() -> Redaction {
         Rule::finder("password", ["--password"], password).unwrap(),
         Rule::nearby("section", ["head:", "tail:"], neighbours).unwrap(),
         Rule::literal("upload-token", b"S3cret/made up?").unwrap(),
+        Rule::below("column", ["#secret"], Heads { head: column, alike: columns }).unwrap(),
         Rule::sweep("number", numbers).unwrap().replaced(turned).aligned(),
     ])
     .unwrap()
@@ -53,6 +54,28 @@ fn neighbours(near: &Near<'_>, _: std::ops::Range<usize>) -> Vec<Found> {
         );
     }
     found.into_iter().map(Found::from).collect()
+}
+
+/// A table of two columns, the second of which holds secrets.
+struct Column;
+
+impl Below for Column {
+    fn values(&self, line: &[u8], number: usize) -> Option<Vec<std::ops::Range<usize>>> {
+        let bar = line.iter().position(|&b| b == b'|');
+        match bar {
+            Some(bar) => Some(vec![bar + 1..line.len()]),
+            None => (number < NEAR && line.starts_with(b"-")).then(Vec::new),
+        }
+    }
+}
+
+fn column(line: &[u8]) -> Option<std::sync::Arc<dyn Below>> {
+    line.starts_with(b"#secret").then(|| std::sync::Arc::new(Column) as _)
+}
+
+fn columns(last: &[u8], line: &[u8]) -> bool {
+    let may_be = |line: &[u8]| line.contains(&b'|') || line.starts_with(b"-");
+    may_be(last) && may_be(line)
 }
 
 /// What stands between `num#` and `#`.
@@ -115,6 +138,17 @@ fn only_the_value_is_replaced() {
     );
     assert_eq!(whole("zz12zz and\nzz3zz"), "[redacted:short] and\n[redacted:short]");
     assert_eq!(whole("x --password\0hunter2\0-v\0"), "x --password\0[redacted:password]\0-v\0");
+}
+
+#[test]
+fn what_a_head_says_holds_for_the_lines_below_it() {
+    let table = format!("a|1\n#secret\nb|2\r\n-\n{}\nc|4\n", "x|3\n".repeat(200));
+    let rows = "x|[redacted:column]\n".repeat(200);
+    let expected = format!("a|1\n#secret\nb|[redacted:column]\r\n-\n{rows}\nc|4\n");
+    assert_eq!(whole(&table), expected);
+    let redaction = rules();
+    let scrubbed = scrub(&redaction, SMALL, table.bytes().map(|byte| vec![byte]));
+    assert_eq!(String::from_utf8(scrubbed.bytes).unwrap(), expected);
 }
 
 #[test]
@@ -320,6 +354,12 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(format!("\n{BODY}\n").into_bytes()),
         1 => Just("word ".repeat(150).into_bytes()),
         1 => Just("w".repeat(900).into_bytes()),
+        1 => Just(b"\x1b[31m".to_vec()),
+        1 => Just(b"\n#secret\n".to_vec()),
+        2 => Just(b"\na|column\n".to_vec()),
+        1 => Just(b"-\n".to_vec()),
+        1 => (1..150usize).prop_map(|rows| b"b|c\n".repeat(rows)),
+        1 => Just(b"\x1b[1mtoken\x1b[0m=COLOURED\x1b[0m ".to_vec()),
     ]
 }
 
