@@ -63,7 +63,7 @@ impl Below for Column {
     fn values(&self, line: &[u8], number: usize) -> Option<Vec<std::ops::Range<usize>>> {
         let bar = line.iter().position(|&b| b == b'|');
         match bar {
-            Some(bar) => Some(vec![bar + 1..line.len()]),
+            Some(bar) => Some(std::iter::once(bar + 1..line.len()).collect()),
             None => (number < NEAR && line.starts_with(b"-")).then(Vec::new),
         }
     }
