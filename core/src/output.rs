@@ -187,11 +187,12 @@ impl<'a> Output<'a> {
     ) -> Result<EntryWriter<'_, 'a>, CollectError> {
         self.in_time()?;
         let path = format!("{}/{}", self.id, self.names.free(&self.redaction.text(name)));
+        let cutter = self.redaction.cutter_for(if source.is_empty() { name } else { source });
         let source = self.redaction.text(source);
         let meta = EntryMeta { path, source, modified, decoded: Vec::new(), binary: false };
         Ok(EntryWriter {
             meta,
-            cutter: Some(self.redaction.cutter()),
+            cutter: Some(cutter),
             buffer: Vec::new(),
             filled: 0,
             state: State::Start,

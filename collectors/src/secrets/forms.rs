@@ -58,7 +58,8 @@ impl Form {
 
     /// What is wrong after redaction, a line each.
     fn wrong(&self, redaction: &Redaction) -> Vec<String> {
-        let scrubbed = redaction.whole(self.parts.concat()).expect("no rule fails").bytes;
+        let path = self.flag("path").unwrap_or_default();
+        let scrubbed = redaction.whole_of(path, self.parts.concat()).expect("no rule fails").bytes;
         let after = String::from_utf8_lossy(&scrubbed);
         let stays = self.stays();
         let mut wrong = Vec::new();

@@ -1,6 +1,8 @@
 //! Judges by a key whether its value is a secret.
 
-use super::words::{HARMLESS_AFTER, HARMLESS_BEFORE, PASSWORDS, STRONG, WEAK};
+use super::words::{
+    HARMLESS_AFTER, HARMLESS_BEFORE, HASHES, NO_PASSWORDS, NO_SECRET_KEYS, PASSWORDS, STRONG, WEAK,
+};
 
 /// How much a key alone says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,58 +20,130 @@ pub(super) fn strength(key: &[u8]) -> Option<Strength> {
     let words = words(key);
     // The last word that names a secret decides, with what stands around it.
     let (at, strength) = (0..words.len()).rev().find_map(|at| Some((at, noun(&words[..=at])?)))?;
+    let about = |word: &str| {
+        HARMLESS_AFTER.have(word)
+            || word.strip_suffix('s').is_some_and(|one| HARMLESS_AFTER.have(one))
+    };
     let after = &words[at + 1..];
-    let before = &words[..at];
-    let about = |word: &str| HARMLESS_AFTER.contains(&word);
-    let harmless =
-        after.iter().any(|word| about(word) || word.strip_suffix('s').is_some_and(about))
-            || before.iter().any(|word| HARMLESS_BEFORE.contains(&word.as_str()));
-    (!harmless).then_some(strength)
+    if after.iter().any(|word| about(&word.text)) {
+        return None;
+    }
+    // What another part of a long key says, as in `show.db.password`, has nothing to do with it.
+    let before = || words[..at].iter().filter(|word| word.part == words[at].part);
+    let is_key = words[at].text.ends_with("key") || words[at].text.ends_with("keys");
+    if before()
+        .any(|word| HARMLESS_BEFORE.have(&word.text) || is_key && NO_SECRET_KEYS.have(&word.text))
+    {
+        return None;
+    }
+    let hash = after.iter().any(|word| HASHES.have(&word.text));
+    Some(if hash { Strength::Weak } else { strength })
+}
+
+/// Whether a key is a name for several secrets: `passwords`, `tokens`.
+pub(super) fn is_plural(key: &[u8]) -> bool {
+    words(key).last().is_some_and(|word| {
+        word.text.ends_with('s') && noun(std::slice::from_ref(word)).is_some()
+            || matches!(word.text.as_str(), "bearer" | "oauth" | "auths")
+    })
 }
 
 /// What the last of these words names, perhaps together with those before it.
-fn noun(words: &[String]) -> Option<Strength> {
-    let last = words.last()?;
-    let exact = |list: &[&str]| list.contains(&last.as_str());
-    if matches!(last.as_str(), "pass" | "pw") || ends_with(last, PASSWORDS) {
+fn noun(words: &[Word]) -> Option<Strength> {
+    let last = words.last()?.text.as_str();
+    if NO_PASSWORDS.have(last) {
+        return None;
+    }
+    let short = last.len() <= 12 && (last.ends_with("pass") || last.ends_with("pw"));
+    if short || ends_with(last, PASSWORDS) {
         return Some(Strength::Password);
     }
-    let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
+    let before = words.len().checked_sub(2).map_or("", |at| words[at].text.as_str());
     let pair = format!("{before}{last}");
-    if ends_with(last, STRONG) || STRONG.contains(&pair.as_str()) {
+    let secret_key =
+        last == "key" && words[..words.len() - 1].iter().any(|word| word.text == "secret");
+    if secret_key || ends_with(last, STRONG) || STRONG.contains(&pair.as_str()) {
         return Some(Strength::Strong);
     }
-    (exact(WEAK) || last.ends_with("key") || last.ends_with("auth") || last.ends_with("sessid"))
-        .then_some(Strength::Weak)
+    (WEAK.have(last)
+        || last.ends_with("key")
+        || last.ends_with("auth")
+        || last.ends_with("sessid")
+        || last.ends_with("secrets")
+        || last.ends_with("salt")
+        || last.ends_with("cookie"))
+    .then_some(Strength::Weak)
 }
 
 fn ends_with(word: &str, nouns: &[&str]) -> bool {
     nouns.iter().any(|noun| word.ends_with(noun))
 }
 
+/// A word of a key.
+#[derive(Debug)]
+struct Word {
+    text: String,
+    /// Which part between dots and the like it is in.
+    part: usize,
+}
+
 /// The words of a key in lower case: cut at separators, before capitals, and without digits at their
 /// ends. Where the capitals make no words, as in `accessKEy`, they are ignored.
-fn words(key: &[u8]) -> Vec<String> {
+fn words(key: &[u8]) -> Vec<Word> {
     let mut words = Vec::new();
+    let mut number = 0;
+    let mut end = 0;
     for part in key.split(|byte| !byte.is_ascii_alphanumeric()) {
+        number += usize::from(end > 0 && b"./:".contains(&key[end - 1]));
+        end += part.len() + 1;
         let lower = String::from_utf8_lossy(part).to_ascii_lowercase();
         let trimmed = lower.trim_end_matches(|c: char| c.is_ascii_digit());
+        let mut push = |text: &str| {
+            if !text.is_empty() {
+                words.push(Word { text: text.to_owned(), part: number });
+            }
+        };
+        if HASHES.have(&lower) {
+            push(&lower);
+            continue;
+        }
         if ends_with(trimmed, PASSWORDS) || ends_with(trimmed, STRONG) {
-            words.push(trimmed.to_owned());
+            // `showPassword` is two words, `dbpassword` one.
+            let capital = (1..part.len()).find(|&at| is_border(part, at));
+            if let Some(at) = capital
+                && HARMLESS_BEFORE.have(&lower[..at])
+            {
+                push(&lower[..at]);
+            }
+            push(trimmed);
             continue;
         }
         let mut start = 0;
         for at in 1..=part.len() {
             if at == part.len() || is_border(part, at) {
                 let word = lower[start..at].trim_end_matches(|c: char| c.is_ascii_digit());
-                if !word.is_empty() {
-                    words.push(word.to_owned());
+                match compound(word) {
+                    Some(border) => {
+                        push(&word[..border]);
+                        push(&word[border..]);
+                    }
+                    None => push(word),
                 }
                 start = at;
             }
         }
     }
     words
+}
+
+/// Where a word written as one ends that names a secret, as in `passwordfile`, if the rest says what
+/// of it is meant.
+fn compound(word: &str) -> Option<usize> {
+    (4..word.len().saturating_sub(1)).rev().find(|&at| {
+        let (noun, rest) = word.split_at(at);
+        (ends_with(noun, PASSWORDS) || ends_with(noun, STRONG) || noun == "pass")
+            && (HARMLESS_AFTER.have(rest) || HASHES.have(rest) || WEAK.have(rest))
+    })
 }
 
 /// Whether a word begins at `at`: `dbPassword`, `AWSSecret`.

@@ -2,17 +2,29 @@
 
 mod arguments;
 mod assignment;
+mod below;
 mod commands;
+mod directives;
 mod encoded;
+mod extent;
+mod formats;
 mod http;
 mod key;
+mod known;
+mod label;
 mod labels;
 mod lists;
 mod near;
+mod pair;
 mod pipes;
+mod place;
 mod prose;
 mod protocols;
+mod random;
+mod sections;
 mod shape;
+mod sign;
+mod speech;
 mod sql;
 mod table;
 mod text;
@@ -41,7 +53,11 @@ fn plain_rules() -> Result<Vec<Rule>, RuleError> {
         commands::rules,
         pipes::rules,
         lists::rules,
+        formats::rules,
         assignment::rules,
+        directives::rules,
+        sections::rules,
+        known::rules,
         prose::rules,
         table::rules,
         labels::rules,

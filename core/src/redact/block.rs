@@ -213,7 +213,11 @@ impl Walk<'_, '_> {
     /// A line without markers after a BEGIN.
     fn within(&mut self, line: &Range<usize>, mut open: Open) -> State {
         let text = &self.text[line.clone()];
-        let offset = after_prefix(text, &open.prefix);
+        let mut offset = after_prefix(text, &open.prefix);
+        // In source, each line is a string of its own.
+        if open.prefix.last().is_some_and(|last| b"\"'".contains(last)) {
+            offset += text[offset..].iter().take_while(|b| b"\"'".contains(b)).count();
+        }
         let content = &text[offset..];
         if is_blank(content) {
             return State::Open(open);
@@ -282,7 +286,9 @@ fn body(content: &[u8], last: bool) -> Option<usize> {
         .is_none_or(|byte| byte.is_ascii_whitespace() || b"\\\"'<,;)".contains(byte));
     let closes = content[run..].first().is_none_or(|byte| !byte.is_ascii_whitespace())
         || is_blank(&content[run..]);
-    let full = run >= FULL && ends;
+    // Static keys of OpenVPN are lines of 32 digits.
+    let digits = run == 32 && content[..run].iter().all(u8::is_ascii_hexdigit);
+    let full = (run >= FULL || digits && is_blank(&content[run..])) && ends;
     (full || last && run > 0 && ends && closes).then_some(len.max(run))
 }
 

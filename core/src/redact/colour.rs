@@ -1,7 +1,8 @@
 //! Text without the sequences that colour it on a terminal (ECMA-48, 5.4), and where it came from.
 
-use super::scan::Span;
+use super::{line::around, scan::Span};
 use memchr::memchr;
+use std::ops::Range;
 
 /// How every sequence begins.
 const ESCAPE: u8 = 0x1b;
@@ -41,6 +42,17 @@ impl Plain {
     fn origin(&self, at: usize) -> usize {
         let before = self.left_out.partition_point(|&(start, _)| start <= at);
         at + before.checked_sub(1).map_or(0, |index| self.left_out[index].1)
+    }
+
+    /// Where the line around `at` of the plain text is in the original.
+    pub(super) fn line(&self, original: &[u8], at: usize) -> Range<usize> {
+        around(original, self.origin(at).min(original.len()))
+    }
+
+    /// Where a border of lines of the original is in the plain text.
+    pub(super) fn place(&self, origin: usize) -> usize {
+        let before = self.left_out.partition_point(|&(start, out)| start + out <= origin);
+        origin - before.checked_sub(1).map_or(0, |index| self.left_out[index].1)
     }
 
     /// Moves a span to where it is in the original.

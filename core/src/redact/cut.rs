@@ -11,10 +11,11 @@ use super::{
     below::{self, Held},
     block::{LOOK_BACK, State, Walk, may_be_body},
     line::{around, past},
-    scan::{Put, Span, merged},
+    near::REACH,
+    scan::{Look, Put, Span, merged},
 };
 use memchr::{memchr, memmem, memrchr};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 /// Where a stream is cut.
 #[derive(Clone, Copy)]
@@ -28,6 +29,8 @@ pub(super) struct Sizes {
     pub(super) overlap: usize,
     /// Fewer bytes are held back to be cut together with what follows.
     pub(super) smallest_piece: usize,
+    /// How far rules may look around a line.
+    pub(super) reach: usize,
 }
 
 /// The sizes in use; tests take smaller ones, to meet every border.
@@ -36,16 +39,31 @@ const SIZES: Sizes = Sizes {
     window: 512 << 10,
     overlap: 64 << 10,
     smallest_piece: 256 << 10,
+    reach: REACH,
 };
 
 /// A part of a stream that can be redacted on any thread, independently of all others.
 #[derive(Debug)]
 pub struct Piece(Vec<Part>);
 
+/// Whole lines, with what rules may look at around them.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) text: Vec<u8>,
+    /// The lines themselves.
+    pub(super) own: Range<usize>,
+    /// Whether they begin within a block.
+    pub(super) state: State,
+    /// The heads that they begin below.
+    pub(super) heads: Vec<Held>,
+    /// The rules for the file that they are from.
+    pub(super) scope: Arc<[usize]>,
+    pub(super) reach: usize,
+}
+
 #[derive(Debug)]
 enum Part {
-    /// Whole lines, of which the first begins in this state and below these heads.
-    Lines(Vec<u8>, State, Vec<Held>),
+    Lines(Lines),
     /// What had to be redacted in the order of the stream.
     Done(Scrubbed),
 }
@@ -58,6 +76,9 @@ pub struct Cutter {
     sizes: Sizes,
     markers: Vec<memmem::Finder<'static>>,
     held: Vec<u8>,
+    /// How much of what is held was given out already, and is there to be looked at only.
+    given: usize,
+    scope: Arc<[usize]>,
     /// How much must be held for another cut to be tried.
     enough: usize,
     /// The state at the start of what is held.
@@ -80,7 +101,7 @@ impl Piece {
     /// How many bytes it has, before redaction where that is still to come.
     pub fn len(&self) -> usize {
         let len = |part: &Part| match part {
-            Part::Lines(lines, ..) => lines.len(),
+            Part::Lines(lines) => lines.own.len(),
             Part::Done(done) => done.bytes.len(),
         };
         self.0.iter().map(len).sum()
@@ -95,9 +116,9 @@ impl Piece {
         let mut whole = Scrubbed::default();
         for part in self.0 {
             whole.append(match part {
-                Part::Lines(lines, state, held) => {
-                    let scrubbed = redaction.lines(&lines, &state, &held)?;
-                    redaction.spare(lines);
+                Part::Lines(lines) => {
+                    let scrubbed = redaction.lines(&lines)?;
+                    redaction.spare(lines.text);
                     scrubbed
                 }
                 Part::Done(done) => done,
@@ -108,8 +129,8 @@ impl Piece {
 }
 
 impl Cutter {
-    pub(super) fn new(redaction: Redaction) -> Self {
-        Self::with_sizes(redaction, SIZES)
+    pub(super) fn new(redaction: Redaction, scope: &[usize]) -> Self {
+        Self { scope: scope.into(), ..Self::with_sizes(redaction, SIZES) }
     }
 
     pub(super) fn with_sizes(redaction: Redaction, sizes: Sizes) -> Self {
@@ -120,6 +141,8 @@ impl Cutter {
             markers: anchors.into_iter().map(finder).collect(),
             redaction,
             held: Vec::new(),
+            given: 0,
+            scope: Arc::default(),
             enough: sizes.smallest_piece,
             sizes,
             state: State::Closed,
@@ -188,30 +211,68 @@ impl Cutter {
     /// Takes whole lines from what is held; says whether a long line follows.
     fn lines(&mut self, last: bool, parts: &mut Vec<Part>) -> bool {
         let (end, long) = self.whole_lines();
-        let cut = if long {
-            end
+        let (cut, seen) = if long {
+            (end, end)
         } else if last {
-            self.held.len()
+            (self.held.len(), self.held.len())
         } else {
-            safe_cut(&self.held, end)
+            let cut = safe_cut(&self.held, self.before(end));
+            (cut, self.behind(cut, end))
         };
-        if cut > 0 {
-            let lines = self.take(cut);
-            let after = self.after(&lines);
-            let before = std::mem::replace(&mut self.state, after);
-            let heads = self.heads_after(&lines);
-            let heads = std::mem::replace(&mut self.heads, heads);
-            parts.push(Part::Lines(lines, before, heads));
+        if cut > self.given {
+            parts.push(Part::Lines(self.give(cut, seen)));
         }
         if long {
+            self.take(self.given);
+            self.given = 0;
             self.long = Some(self.begin_long());
         }
         long
     }
 
+    /// How far around a line anything may be that has to do with it: a rule looks as far around its
+    /// own line, which is no longer than that, and finds something as far away.
+    fn around(&self) -> usize {
+        3 * self.sizes.reach
+    }
+
+    /// The last start of a line with enough behind it, before `end`.
+    fn before(&self, end: usize) -> usize {
+        let last = end.saturating_sub(self.around());
+        memrchr(b'\n', &self.held[..last]).map_or(0, |feed| feed + 1)
+    }
+
+    /// The end of the lines behind `cut` that must be seen with those before it.
+    fn behind(&self, cut: usize, end: usize) -> usize {
+        let enough = cut + self.around();
+        let feed = memchr(b'\n', &self.held[enough.min(end)..end]);
+        feed.map_or(end, |feed| enough + feed + 1)
+    }
+
+    /// Gives out the lines up to `cut`, with those up to `seen`.
+    fn give(&mut self, cut: usize, seen: usize) -> Lines {
+        let own = self.given..cut;
+        let after = self.after(&self.held[own.clone()]);
+        let state = std::mem::replace(&mut self.state, after);
+        let heads = self.heads_after(&self.held[own.clone()]);
+        let heads = std::mem::replace(&mut self.heads, heads);
+        let first = cut.saturating_sub(self.around());
+        let keep = if first == 0 {
+            0
+        } else {
+            memchr(b'\n', &self.held[first - 1..cut]).map_or(cut, |feed| first + feed)
+        };
+        let mut rest = self.redaction.buffer(self.held.len() - keep);
+        rest.extend_from_slice(&self.held[keep..]);
+        self.given = cut - keep;
+        self.held.truncate(seen);
+        let text = std::mem::replace(&mut self.held, rest);
+        Lines { text, own, state, heads, scope: Arc::clone(&self.scope), reach: self.sizes.reach }
+    }
+
     /// Up to where there are whole lines of bearable length, and whether a longer one follows.
     fn whole_lines(&self) -> (usize, bool) {
-        let mut start = 0;
+        let mut start = self.given;
         loop {
             let rest = &self.held[start..];
             let reach = &rest[..rest.len().min(self.sizes.longest_line + 1)];
@@ -279,8 +340,8 @@ impl Cutter {
 
     /// A long line within a block is taken for a part of it, up to the end of its first word.
     fn begin_long(&mut self) -> LongLine {
-        let within = std::mem::take(&mut self.state) != State::Closed;
         self.heads.clear();
+        let within = std::mem::take(&mut self.state) != State::Closed;
         let whole = Span { from: 0, start: 0, end: 0, put: Put::Nothing, own: None };
         LongLine { spans: if within { vec![whole] } else { Vec::new() }, open: within }
     }
@@ -337,7 +398,7 @@ fn window_of(
         line.open = value.is_none();
         span.end = value.map_or(window.len(), |end| from + end);
     }
-    let mut spans = redaction.spans(window, &State::Closed, &[], true)?;
+    let mut spans = redaction.spans(&Look { window: true, ..Look::at(window) })?;
     // What begins in the overlap is seen better by the next window.
     spans.retain(|span| span.from < len);
     let touches = |span: &Span| span.end == window.len();
@@ -355,7 +416,7 @@ fn window_of(
             own: span.own.clone().filter(|_| span.start >= len),
         })
         .collect();
-    let scrubbed = redaction.compiled.replace(window, spans, len);
+    let scrubbed = redaction.compiled.replace(window, spans, 0..len);
     let line = LongLine { spans: carried, open: line.open };
     Ok((scrubbed, line))
 }

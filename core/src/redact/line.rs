@@ -53,10 +53,27 @@ pub(super) fn has_base64(line: &[u8], len: usize) -> bool {
 /// letters and digits, and the same signs between them. Otherwise behind its leading white space.
 pub(super) fn after_prefix(line: &[u8], prefix: &[u8]) -> usize {
     let indent = line.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    if prefix == b" " && matches!(line.first(), Some(b'+' | b'-')) {
+        // A line of a diff.
+        return 1;
+    }
     if prefix.iter().all(u8::is_ascii_whitespace) {
         return indent;
     }
-    match_prefix(line, prefix).unwrap_or(indent)
+    if let Some(at) = match_prefix(line, prefix) {
+        return at;
+    }
+    // What stood before the BEGIN may have been more than what every line begins with.
+    let mut end = prefix.len();
+    while let Some(space) = memrchr(b' ', &prefix[..end]) {
+        let head = &prefix[..=space];
+        let sign = space > 0 && b":]|>)".contains(&prefix[space - 1]);
+        if sign && let Some(at) = match_prefix(line, head) {
+            return at;
+        }
+        end = space;
+    }
+    indent
 }
 
 fn match_prefix(line: &[u8], prefix: &[u8]) -> Option<usize> {

@@ -5,9 +5,11 @@
 //! a rule runs only on a line that holds an anchor of its own. A value is replaced by
 //! `[redacted:RULE-ID]`, or by the rule's own replacement, a [`pseudonym`]; keys, quotes and layout stay.
 //!
-//! What a rule sees is one line. A stream can therefore be cut at any line and its [`Piece`]s be
-//! redacted on any thread; what reaches over lines (private keys) and lines too long to be held
-//! are the work of the [`Cutter`]. However a stream is cut, the same bytes come out.
+//! What a rule sees is one line, or a line with a bounded part of its neighbours, which every
+//! [`Piece`] brings along. A stream can therefore be cut at any line and its pieces be redacted on
+//! any thread; what reaches farther over lines (private keys) and lines too long to be held are the
+//! work of the [`Cutter`]. However a stream is cut, the same bytes come out. Rules for well-known
+//! files run only in streams whose path is known to be such a file.
 
 mod anchors;
 mod below;
@@ -16,9 +18,11 @@ mod block;
 mod colour;
 mod cut;
 mod facts;
+mod files;
 pub(crate) mod learnt;
 mod line;
 mod literal;
+mod near;
 mod proof;
 pub mod pseudonym;
 mod rule;
@@ -39,6 +43,7 @@ pub use self::{
     binary::looks_binary,
     cut::{Cutter, Piece},
     facts::HostFacts,
+    near::Near,
     proof::Left,
     rule::{Found, Rule},
     scan::Redaction,

@@ -1,6 +1,6 @@
 //! Rules: what is looked for, and what of it is replaced.
 
-use super::{RuleError, below::Heads, block::Block, literal};
+use super::{RuleError, below::Heads, block::Block, files::Files, literal, near::Near};
 use regex::bytes::{Captures, Match, Regex, RegexBuilder};
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ pub struct Rule {
     pub(super) kind: Kind,
     pub(super) replace: Option<Box<Replace>>,
     pub(super) aligned: bool,
+    /// Only in these files.
+    pub(super) files: Option<Files>,
     pub(super) worth: Option<Box<Valid>>,
     pub(super) shapes: Vec<String>,
 }
@@ -27,6 +29,9 @@ pub(super) enum Kind {
     Several(Box<Several>),
     /// A function, run once over a line that holds an anchor.
     Lines(Box<Lines>),
+    /// A function, run at every anchor, or once for every line if there is none, which sees the
+    /// lines around, too.
+    Nearby(Box<Nearby>),
     /// A function, run over everything.
     Sweep(Box<Sweep>),
     /// The anchors themselves are what is looked for, in exactly this case.
@@ -42,6 +47,8 @@ type Find = dyn Fn(&[u8], Range<usize>) -> Option<Found> + Send + Sync;
 type Several = dyn Fn(&[u8], Range<usize>) -> Vec<Found> + Send + Sync;
 
 type Lines = dyn Fn(&[u8]) -> Vec<Found> + Send + Sync;
+
+pub(super) type Nearby = dyn Fn(&Near<'_>, Range<usize>) -> Vec<Found> + Send + Sync;
 
 type Sweep = dyn Fn(&[u8], &mut dyn FnMut(Range<usize>)) + Send + Sync;
 
@@ -234,6 +241,35 @@ impl Rule {
         Self::anchored(id.into(), anchors, Kind::Lines(Box::new(find)))
     }
 
+    /// A rule whose values are found by a function, which gets a line with those around it and the
+    /// place of an anchor in that text. What it finds may stand in any of these lines, but no value
+    /// in two of them.
+    ///
+    /// Anchors within a value already found in their line are passed over. So that time stays
+    /// linear, the function must not look farther than a fixed distance unless it finds something.
+    pub fn nearby<A: AsRef<[u8]>>(
+        id: impl Into<String>,
+        anchors: impl IntoIterator<Item = A>,
+        find: impl Fn(&Near<'_>, Range<usize>) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        Self::anchored(id.into(), anchors, Kind::Nearby(Box::new(find)))
+    }
+
+    /// A rule for well-known files: a function that gets every line of them with those around it.
+    ///
+    /// `names` are ends of paths, in which `*` stands for any part of a name: `etc/shadow`. Copies
+    /// (`shadow-`, `shadow.bak`, `shadow.1.gz`) are known, too.
+    pub fn in_files(
+        id: impl Into<String>,
+        names: &[&str],
+        find: impl Fn(&Near<'_>) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        let kind = Kind::Nearby(Box::new(move |near, _| find(near)));
+        let rule =
+            Self { files: Some(Files::new(names)), ..Self::new(id.into(), Vec::new(), kind) };
+        rule.checked()
+    }
+
     /// A rule that looks only where one of its anchors stands.
     fn anchored<A: AsRef<[u8]>>(
         id: String,
@@ -298,7 +334,16 @@ impl Rule {
     }
 
     fn new(id: String, anchors: Vec<Vec<u8>>, kind: Kind) -> Self {
-        Self { id, anchors, kind, replace: None, aligned: false, worth: None, shapes: Vec::new() }
+        Self {
+            id,
+            anchors,
+            kind,
+            replace: None,
+            aligned: false,
+            files: None,
+            worth: None,
+            shapes: Vec::new(),
+        }
     }
 
     fn checked(self) -> Result<Self, RuleError> {

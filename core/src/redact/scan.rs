@@ -6,8 +6,11 @@ use super::{
     below::{Heads, Held},
     block::{Block, State, Walk},
     colour::Plain,
+    cut::Lines,
+    files::parts,
     learnt::{Learnt, Needles, Sieve},
     line::{around, past},
+    near::{REACH, near, within},
     proof::{Left, Proof},
     rule::{Kind, Pattern, Rule},
     spare::Spares,
@@ -128,9 +131,20 @@ impl Redaction {
         self.compiled.proof.of(redacted)
     }
 
-    /// Starts on a stream.
+    /// Starts on a stream of which is not known where it comes from.
     pub fn cutter(&self) -> Cutter {
-        Cutter::new(self.clone())
+        Cutter::new(self.clone(), &[])
+    }
+
+    /// Starts on a stream that comes from a file at this path, or from a member of an archive, so
+    /// that the rules for well-known files apply.
+    pub fn cutter_for(&self, path: &str) -> Cutter {
+        let rules = self.compiled.rules.iter().enumerate();
+        let parts = parts(path);
+        let of = |rule: &Rule| rule.files.as_ref().is_some_and(|files| files.have(&parts));
+        let scope: Vec<usize> =
+            rules.filter(|(_, rule)| of(rule)).map(|(index, _)| index).collect();
+        Cutter::new(self.clone(), &scope)
     }
 
     /// Redacts one piece. Pure: the same piece gives the same bytes.
@@ -151,7 +165,7 @@ impl Redaction {
     /// Where in a text there is something to replace, for rules that decode what they find; all of
     /// the text if a rule fails.
     pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let spans = self.compiled.spans(text, &State::Closed, &[], false, None);
+        let spans = self.compiled.spans(&Look::at(text), None);
         let whole = || std::iter::once(0..text.len()).collect();
         spans.map_or_else(
             |_| whole(),
@@ -169,7 +183,15 @@ impl Redaction {
 
     /// Redacts a text that is held as a whole.
     pub fn whole(&self, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
-        let mut cutter = self.cutter();
+        self.all(self.cutter(), text)
+    }
+
+    /// Redacts a text that is held as a whole and comes from a file at this path.
+    pub fn whole_of(&self, path: &str, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
+        self.all(self.cutter_for(path), text)
+    }
+
+    fn all(&self, mut cutter: Cutter, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
         let mut scrubbed = Scrubbed::default();
         let first = cutter.push(text)?;
         for piece in [first, cutter.finish()?].into_iter().flatten() {
@@ -180,32 +202,64 @@ impl Redaction {
 }
 
 impl Redaction {
-    /// Redacts whole lines, of which the first begins in `state`.
-    pub(super) fn lines(
-        &self,
-        text: &[u8],
-        state: &State,
-        held: &[Held],
-    ) -> Result<Scrubbed, ScrubError> {
-        let spans = self.spans(text, state, held, false)?;
-        Ok(self.compiled.replace(text, spans, text.len()))
+    /// Redacts whole lines.
+    pub(super) fn lines(&self, lines: &Lines) -> Result<Scrubbed, ScrubError> {
+        let look = Look {
+            text: &lines.text,
+            own: lines.own.clone(),
+            state: &lines.state,
+            heads: &lines.heads,
+            scope: &lines.scope,
+            reach: lines.reach,
+            window: false,
+        };
+        let spans = self.spans(&look)?;
+        Ok(self.compiled.replace(&lines.text, spans, lines.own.clone()))
     }
 
     /// What is to be replaced in a text, as [`Compiled::spans`].
-    pub(super) fn spans(
-        &self,
-        text: &[u8],
-        state: &State,
-        held: &[Held],
-        window: bool,
-    ) -> Result<Vec<Span>, ScrubError> {
-        self.compiled.spans(text, state, held, window, self.learnt.as_deref())
+    pub(super) fn spans(&self, look: &Look<'_>) -> Result<Vec<Span>, ScrubError> {
+        self.compiled.spans(look, self.learnt.as_deref())
     }
 }
 
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// A text to be looked at, and what is known of it.
+#[derive(Clone)]
+pub(super) struct Look<'t> {
+    pub(super) text: &'t [u8],
+    /// What of it is to be redacted; what is around that is there to be looked at only.
+    pub(super) own: Range<usize>,
+    /// Whether that begins within a block.
+    pub(super) state: &'t State,
+    /// The heads that it begins below.
+    pub(super) heads: &'t [Held],
+    /// The rules for the file that it is from.
+    pub(super) scope: &'t [usize],
+    /// How far rules may look around a line.
+    pub(super) reach: usize,
+    /// Whether it is a window of one line, that has no end of lines in it.
+    pub(super) window: bool,
+}
+
+impl<'t> Look<'t> {
+    /// A text of which nothing is known.
+    pub(super) fn at(text: &'t [u8]) -> Self {
+        let own = 0..text.len();
+        Self {
+            text,
+            own,
+            state: &State::Closed,
+            heads: &[],
+            scope: &[],
+            reach: REACH,
+            window: false,
+        }
+    }
 }
 
 impl Compiled {
@@ -235,37 +289,40 @@ impl Compiled {
             .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
     }
 
-    /// What is to be replaced in a text, in order. If it is a window of one line, that has no end
-    /// of lines in it.
-    pub(super) fn spans(
-        &self,
-        text: &[u8],
-        state: &State,
-        held: &[Held],
-        window: bool,
-        learnt: Option<&Learnt>,
-    ) -> Result<Vec<Span>, ScrubError> {
+    /// What is to be replaced in a text, in order.
+    fn spans(&self, look: &Look<'_>, learnt: Option<&Learnt>) -> Result<Vec<Span>, ScrubError> {
+        let Look { text, window, .. } = *look;
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
             // Whatever is coloured is looked at without its colours; only blocks, whose state goes
             // from piece to piece, are looked for in what is there.
             let plain = if window { None } else { Plain::of(text) };
-            let mut scan = Scan::new(self, &running, plain.as_ref().map_or(text, |p| &p.text));
-            scan.window = window;
+            let seen = plain.as_ref().map_or_else(
+                || look.clone(),
+                |plain| Look {
+                    text: &plain.text,
+                    own: plain.place(look.own.start)..plain.place(look.own.end),
+                    ..look.clone()
+                },
+            );
+            let mut scan = Scan::new(self, &running, seen);
+            scan.colours = plain.as_ref().map(|plain| (plain, text));
             scan.learnt = learnt;
             scan.anchors();
             if scan.failed {
                 return None;
             }
             scan.everywhere();
-            scan.below(held);
+            scan.below(look.heads);
             if let Some(plain) = &plain {
                 let spans = scan.spans.into_iter().map(|span| plain.moved(span)).collect();
-                scan = Scan::new(self, &running, text);
+                scan = Scan::new(self, &running, look.clone());
                 scan.spans = spans;
                 scan.marked = self.marked(text);
+                scan.marked
+                    .retain(|line| look.own.start <= line.start && line.start < look.own.end);
             }
-            scan.blocks(state);
+            scan.blocks(look.state);
             Some(merged(scan.spans))
         });
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
@@ -284,11 +341,12 @@ impl Compiled {
         starts.into_iter().map(|start| around(text, start)).collect()
     }
 
-    /// Copies the first `len` bytes of a text with what `spans` say instead of what is there.
-    pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, len: usize) -> Scrubbed {
-        let mut bytes = self.spares.take(len + len / 64 + 64);
+    /// Copies a part of a text with what `spans` say instead of what is there.
+    pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, own: Range<usize>) -> Scrubbed {
+        let len = own.end;
+        let mut bytes = self.spares.take(own.len() + own.len() / 64 + 64);
         let mut counts = Counts::new();
-        let mut at = 0;
+        let mut at = own.start;
         for span in spans {
             if span.start >= len {
                 break;
@@ -349,6 +407,11 @@ struct Scan<'c, 't> {
     /// The rule that is running, for the report of a panic.
     running: &'c Cell<usize>,
     text: &'t [u8],
+    own: Range<usize>,
+    scope: &'t [usize],
+    reach: usize,
+    /// The text is without its colours; this is how it was.
+    colours: Option<(&'t Plain, &'t [u8])>,
     window: bool,
     /// The line that was looked at last.
     line: Range<usize>,
@@ -364,13 +427,17 @@ struct Scan<'c, 't> {
 }
 
 impl<'c, 't> Scan<'c, 't> {
-    fn new(compiled: &'c Compiled, running: &'c Cell<usize>, text: &'t [u8]) -> Self {
+    fn new(compiled: &'c Compiled, running: &'c Cell<usize>, look: Look<'t>) -> Self {
         Self {
             compiled,
             learnt: None,
             running,
-            text,
-            window: false,
+            text: look.text,
+            own: look.own,
+            scope: look.scope,
+            reach: look.reach,
+            colours: None,
+            window: look.window,
             line: 0..0,
             done: vec![0; compiled.rules.len()],
             spans: Vec::new(),
@@ -398,7 +465,8 @@ impl<'c, 't> Scan<'c, 't> {
     }
 
     fn anchor(&mut self, rule: usize, at: Range<usize>) {
-        if at.start < self.done[rule] {
+        let nearby = matches!(self.compiled.rules[rule].kind, Kind::Nearby(_));
+        if at.start < self.done[rule] || !nearby && !self.own.contains(&at.start) {
             return;
         }
         match &self.compiled.rules[rule].kind {
@@ -438,6 +506,10 @@ impl<'c, 't> Scan<'c, 't> {
                     self.put(value.start, value, put, rule);
                 }
             }
+            Kind::Nearby(find) => {
+                let line = self.line(at.start);
+                self.nearby(rule, find, &line, at);
+            }
             Kind::Literal => {
                 let exact = &self.text[at.clone()];
                 if self.compiled.rules[rule].anchors.iter().any(|form| form == exact) {
@@ -462,6 +534,37 @@ impl<'c, 't> Scan<'c, 't> {
         }
     }
 
+    /// Runs a rule that looks at the lines around, too.
+    fn nearby(
+        &mut self,
+        rule: usize,
+        find: &super::rule::Nearby,
+        line: &Range<usize>,
+        at: Range<usize>,
+    ) {
+        let (text, reach) = (self.text, if self.window { 0 } else { self.reach });
+        // How far it looks does not depend on colours, which are in the way from piece to piece.
+        let part = match self.colours {
+            None => near(text, line, reach),
+            Some((plain, original)) => {
+                let part = near(original, &plain.line(original, line.start), reach);
+                plain.place(part.start)..plain.place(part.end)
+            }
+        };
+        let inner = line.start - part.start..line.end - part.start;
+        let at = at.start - part.start..at.end - part.start;
+        for found in find(&within(&text[part.clone()], inner), at) {
+            let value = part.start + found.value.start..part.start + found.value.end;
+            if line.start <= value.start && value.end <= line.end {
+                self.done[rule] = self.done[rule].max(value.end);
+            }
+            if self.own.start <= value.start && value.end <= self.own.end {
+                let put = if found.quote { Put::Quoted(rule) } else { Put::Token(rule) };
+                self.put(line.start.min(value.start), value, put, rule);
+            }
+        }
+    }
+
     /// The line around `at`. Anchors come nearly in order, so it is most often the same again.
     fn line(&mut self, at: usize) -> Range<usize> {
         if self.window {
@@ -476,17 +579,34 @@ impl<'c, 't> Scan<'c, 't> {
     fn everywhere(&mut self) {
         for &rule in &self.compiled.everywhere {
             self.running.set(rule);
+            if self.compiled.rules[rule].files.is_some() && !self.scope.contains(&rule) {
+                continue;
+            }
             let pattern = match &self.compiled.rules[rule].kind {
                 Kind::Pattern(pattern) => pattern,
                 Kind::Sweep(sweep) => {
+                    let own = self.own.clone();
                     let text = self.text;
-                    sweep(text, &mut |value| self.put(value.start, value, Put::Token(rule), rule));
+                    sweep(&text[own.clone()], &mut |value| {
+                        let value = own.start + value.start..own.start + value.end;
+                        self.put(value.start, value, Put::Token(rule), rule);
+                    });
+                    continue;
+                }
+                Kind::Nearby(find) => {
+                    let mut start = 0;
+                    while start < self.text.len() {
+                        let line =
+                            if self.window { 0..self.text.len() } else { around(self.text, start) };
+                        start = line.end + 1;
+                        self.nearby(rule, find, &line, line.clone());
+                    }
                     continue;
                 }
                 _ => continue,
             };
-            let mut start = 0;
-            while start < self.text.len() {
+            let mut start = self.own.start;
+            while start < self.own.end {
                 let line = if self.window { 0..self.text.len() } else { around(self.text, start) };
                 start = line.end + 1;
                 self.pattern(rule, pattern, line);
@@ -544,7 +664,7 @@ impl<'c, 't> Scan<'c, 't> {
         for (rule, heads) in compiled.heads() {
             self.running.set(rule);
             let mut held = held.iter().find(|held| held.rule == rule).cloned();
-            let mut next = 0;
+            let mut next = self.own.start;
             for (_, line) in candidates.iter().filter(|(of, _)| *of == rule) {
                 self.rows(&mut held, rule, next, line.start);
                 match (heads.head)(trimmed(&self.text[line.clone()])) {
@@ -553,7 +673,7 @@ impl<'c, 't> Scan<'c, 't> {
                 }
                 next = past(self.text, line.end);
             }
-            self.rows(&mut held, rule, next, self.text.len());
+            self.rows(&mut held, rule, next, self.own.end);
         }
     }
 
@@ -583,16 +703,22 @@ impl<'c, 't> Scan<'c, 't> {
         if let Some(&(rule, _)) = blocks.first() {
             self.running.set(rule);
         }
-        let mut walk =
-            Walk { blocks: &blocks, text: self.text, state: state.clone(), spans: Vec::new() };
+        let (text, first) = (&self.text[self.own.clone()], self.own.start);
+        let mut walk = Walk { blocks: &blocks, text, state: state.clone(), spans: Vec::new() };
         let mut next = 0;
         for marked in &self.marked {
+            let marked = marked.start - first..marked.end - first;
             unmarked(&mut walk, next, marked.start, self.window);
             walk.line(marked.clone(), true);
             next = marked.end + 1;
         }
-        unmarked(&mut walk, next, self.text.len(), self.window);
-        self.spans.append(&mut walk.spans);
+        unmarked(&mut walk, next, text.len(), self.window);
+        self.spans.extend(walk.spans.into_iter().map(|span| Span {
+            from: first + span.from,
+            start: first + span.start,
+            end: first + span.end,
+            ..span
+        }));
     }
 }
 

@@ -1,10 +1,11 @@
 //! What every user of the engine may rely on, whatever the rules are.
 
-use super::{Below, Cutter, Found, Heads, NEAR, Redaction, Rule, Scrubbed, cut::Sizes};
+use super::{Below, Cutter, Found, Heads, NEAR, Near, Redaction, Rule, Scrubbed, cut::Sizes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
-const SMALL: Sizes = Sizes { longest_line: 600, window: 300, overlap: 120, smallest_piece: 1 };
+const SMALL: Sizes =
+    Sizes { longest_line: 600, window: 300, overlap: 120, smallest_piece: 1, reach: 60 };
 
 fn rules() -> Redaction {
     let token = r"token=(?<secret>[^\s&\x00]+)";
@@ -27,11 +28,32 @@ fn rules() -> Redaction {
         Rule::pattern("pin", ["\"pin\""], number).unwrap(),
         Rule::pattern("short", [b""; 0], "zz[0-9]+zz").unwrap(),
         Rule::finder("password", ["--password"], password).unwrap(),
+        Rule::nearby("section", ["head:", "tail:"], neighbours).unwrap(),
         Rule::literal("upload-token", b"S3cret/made up?").unwrap(),
         Rule::below("column", ["#secret"], Heads { head: column, alike: columns }).unwrap(),
         Rule::sweep("number", numbers).unwrap().replaced(turned).aligned(),
     ])
     .unwrap()
+}
+
+/// What stands before `!` in the lines around one with a head or tail, as far as they reach.
+fn neighbours(near: &Near<'_>, _: std::ops::Range<usize>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut line = near.line();
+    while let Some(next) = near.next(&line) {
+        line = next;
+        found.extend(
+            memchr::memchr(b'!', &near.text()[line.clone()]).map(|at| line.start..line.start + at),
+        );
+    }
+    line = near.line();
+    while let Some(previous) = near.previous(&line) {
+        line = previous;
+        found.extend(
+            memchr::memchr(b'!', &near.text()[line.clone()]).map(|at| line.start..line.start + at),
+        );
+    }
+    found.into_iter().map(Found::from).collect()
 }
 
 /// A table of two columns, the second of which holds secrets.
@@ -320,6 +342,9 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(format!("token={PLANTED}&").into_bytes()),
         1 => Just(format!("--password\0{PLANTED}\0").into_bytes()),
         1 => Just(b"S3cret/made up?".to_vec()),
+        2 => Just(b"\nhead:\n".to_vec()),
+        1 => Just(b"\ntail:\n".to_vec()),
+        3 => Just(b"\nvalue!\n".to_vec()),
         2 => "num#[0-9]{1,5}#".prop_map(String::into_bytes),
         1 => Just(key("").into_bytes()),
         1 => Just(key("2026 host: ").into_bytes()),

@@ -191,7 +191,7 @@ impl<'c> Copy<'c> {
         if let Some(preview) = &mut self.preview {
             preview.begin();
         }
-        let mut cutter = self.tools.redaction.cutter();
+        let mut cutter = self.tools.redaction.cutter_for(&self.path);
         let mut mender = self.tools.needles.map(Mender::new);
         loop {
             let (mut pieces, mut held) = (Vec::new(), 0);
