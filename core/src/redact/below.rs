@@ -46,7 +46,10 @@ pub(super) struct Held {
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").field("rule", &self.rule).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Held")
+            .field("rule", &self.rule)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 
