@@ -170,7 +170,8 @@ fn shell(line: &[u8], mut at: usize, audit: bool) -> Vec<Argument> {
             break;
         }
         let (argument, next, over) = shell_word(line, at);
-        at = next;
+        // An escape may be the last byte.
+        at = next.min(line.len());
         arguments.push(argument);
         if over {
             break;

@@ -8,6 +8,9 @@ const LONGEST_KEY: usize = 128;
 /// More space than this stands between columns, not between a key and its value.
 pub(super) const LONGEST_SPACE: usize = 40;
 
+/// The text of an element ends within this.
+const LONGEST_ELEMENT: usize = 512;
+
 /// More of a line before a key is not looked at.
 const LONGEST_HEAD: usize = 64;
 
@@ -115,13 +118,35 @@ impl Place {
             directive: started && verbs && !text.is_empty(),
             option: name.start > key.start && line[key.start] == b'-',
             query: matches!(before, Some(b'?' | b'&')),
-            element: matches!(before, Some(b'<' | b':')) || head.ends_with(b"&lt;"),
+            element: is_element(line, key, head),
             json: before == Some(b'"') && !escaped,
             brace: head.ends_with(b"${"),
             call: matches!(opener, Some(b'(' | b'{')),
             quote: before.filter(|_| is_quote && !escaped && !closed),
         }
     }
+}
+
+/// Whether a key is the name of an element: `<password>x</password>`, `<wsse:Password>`, and not what
+/// a manual shows between brackets.
+fn is_element(line: &[u8], key: &Range<usize>, head: &[u8]) -> bool {
+    if head.ends_with(b"&lt;") {
+        return true;
+    }
+    let Some(&last @ (b'<' | b':')) = head.last() else {
+        return false;
+    };
+    let prefix = head[..head.len() - 1].iter().rev().take_while(|b| is_key_byte(**b)).count();
+    let open =
+        if last == b'<' { head.len() - 1 } else { (head.len() - 1).saturating_sub(prefix + 1) };
+    if head.get(open) != Some(&b'<') {
+        return false;
+    }
+    let before = head[..open].trim_ascii_end();
+    let rest = &line[key.end..line.len().min(key.end + LONGEST_ELEMENT)];
+    before.is_empty()
+        || matches!(before.last(), Some(b'>' | b'"' | b'\''))
+        || rest.windows(2).any(|pair| pair == b"</")
 }
 
 pub(super) fn is_key_byte(byte: u8) -> bool {
