@@ -130,15 +130,17 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
         return Vec::new();
     };
     let name = trimmed(line, &key);
+    let query = key.start > 0 && matches!(line[key.start - 1], b'?' | b'&');
+    // Most names that hold an anchor are no key's.
+    let Some(strength) = strength_of(line, &name, query) else {
+        return Vec::new();
+    };
     let place = Place::of(line, &key, &name);
     let is_signed =
         line[name.end..].starts_with(b"=AKIA") || line[name.end..].starts_with(b"=ASIA");
     if is_of_parts(&line[name.clone()]) || is_signed && name.len() == b"Credential".len() {
         return Vec::new();
     }
-    let Some(strength) = strength_of(line, &name, &place) else {
-        return Vec::new();
-    };
     let subject = Subject { name: &line[name.clone()], strength };
     let found = assigned(line, &key, &place, subject);
     let moved = |found: Found| Found {
@@ -161,22 +163,20 @@ fn is_of_parts(name: &[u8]) -> bool {
 }
 
 /// How much the key says, by its name and where it stands.
-fn strength_of(line: &[u8], name: &Range<usize>, place: &Place) -> Option<Strength> {
+fn strength_of(line: &[u8], name: &Range<usize>, query: bool) -> Option<Strength> {
     let text = &line[name.clone()];
     // What follows begins with a name of its own (systemd.exec(5)).
     if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential") {
         return None;
     }
     match strength(text) {
-        Some(Strength::Weak) if place.query => Some(Strength::Strong),
+        Some(Strength::Weak) if query => Some(Strength::Strong),
         Some(Strength::Weak)
             if text.eq_ignore_ascii_case(b"key") || text.eq_ignore_ascii_case(b"keys") =>
         {
             strength(&line[with_word_before(line, name)])
         }
-        None if place.query && SESSIONS.contains(&&*text.to_ascii_lowercase()) => {
-            Some(Strength::Strong)
-        }
+        None if query && SESSIONS.contains(&&*text.to_ascii_lowercase()) => Some(Strength::Strong),
         None if is_code(text) || is_id(text) => Some(Strength::Weak),
         strength => strength,
     }

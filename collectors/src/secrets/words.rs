@@ -51,7 +51,7 @@ pub(super) const PASSWORDS: &[&str] = &[
 /// Words that end like those of passwords, and are none.
 pub(super) static NO_PASSWORDS: Words = words!(
     "compass bypass trespass surpass overpass underpass encompass keepass lastpass multipass onepass \
-     twopass renderpass firstpass nopass subpass allpass lowpass highpass bandpass passthrough oldpwd"
+     twopass renderpass firstpass nopass subpass allpass lowpass highpass bandpass passthrough oldpwd publickey pubkey monkey turkey hockey donkey jockey whiskey"
 );
 
 /// As above, of secrets that are no passwords.
