@@ -70,12 +70,16 @@ const FILES: &[(&str, &[&str], Field)] = &[
     ("password", &["exim4/passwd.client", "exim/passwd.client"], Field::AfterColons(2)),
     ("password", &["psk.txt", "stunnel/psk*", "*.psk.txt", "zabbix/*.psk"], Field::AfterColons(1)),
     ("secret", &["passwd-s3fs", ".passwd-s3fs"], Field::Keys),
-    ("password", &["ppp/chap-secrets", "ppp/pap-secrets", "ppp/srp-secrets"], Field::Word(2)),
+    ("password", &["chap-secrets", "pap-secrets", "srp-secrets"], Field::Word(2)),
     (
         "password",
         &["racoon/psk.txt", "pam_radius_auth.conf", "radiusclient*/servers", "raddb/server"],
         Field::AfterWords(1),
     ),
+    ("password", &["rsyncd.secrets", "rsync.secrets", "lighttpd.user"], Field::AfterColons(1)),
+    ("password", &["davfs2/secrets", ".davfs2/secrets"], Field::AfterWords(2)),
+    ("password", &["mgmt-users.properties", "application-users.properties"], Field::Values),
+    ("cookie", &["cookies.txt", ".cookies", "cookie-jar", "cookiejar"], Field::Word(6)),
     ("password", &["hostapd.wpa_psk", "*.wpa_psk"], Field::AfterWords(1)),
     (
         "password",

@@ -51,9 +51,10 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         "password-hash",
         &[
             "$1$", "$2a$", "$2b$", "$2x$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$apr1$",
-            "$argon2", "$pbkdf2", "$scrypt$", "$md5", "$sha1$", "$8$", "$9$", "$14$",
+            "$argon2", "$pbkdf2", "$scrypt$", "$md5", "$sha1$", "$8$", "$9$", "$14$", "$S$",
+            "$sm3$", "$P$", "$H$",
         ],
-        r"\$(?:1|2[abxy]|5|6|7|8|9|14|y|gy|apr1|md5|sha1|argon2[a-z]*|pbkdf2[a-z0-9-]*|scrypt)[$,][./A-Za-z0-9$=,+*-]{8,}",
+        r"\$(?:1|2[abxy]|5|6|7|8|9|14|y|gy|apr1|md5|sha1|sm3|S|P|H|argon2[a-z]*|pbkdf2[a-z0-9-]*|scrypt)[$,][./A-Za-z0-9$=,+*-]{8,}",
     ),
     (
         "password-hash",
@@ -64,6 +65,26 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         "password-hash",
         &["pbkdf2_sha", "pbkdf2:sha", "scrypt:", "SCRAM-SHA-256$", "bcrypt"],
         r"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$\S{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$\S{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:[A-Za-z0-9+/=:$]{20,})",
+    ),
+    (
+        "argument",
+        &["(echo ", "\"echo ", "'echo "],
+        r#"(?i)-[a-z-]*(?:pass|secret|token|key)[a-z-]*[=\s]\s*(?:<\(|["'])echo\s+(?:-n\s+)?["']?(?<secret>[^\s)"'$]+)"#,
+    ),
+    (
+        "prose",
+        &["typed ", "entered "],
+        r"(?i)(?:typed|entered)\s+(?<secret>\S{4,})\s+(?:at|in|into|on)\s+(?:the|a|his|her|their)\s+(?:password|passphrase|passcode|pin)\b",
+    ),
+    (
+        "prose",
+        &["pass "],
+        r"(?i)\b(?:user|username|login|account)\s+[^\s/,]{1,64}\s*[/,]\s*pass\s+(?<secret>[^\s,;)]{4,})",
+    ),
+    (
+        "prose",
+        &["login with ", "log in with ", "logon with ", "logged in with "],
+        r"(?i)log(?:in|on|\sin|ged\sin)\swith\s+[a-z][a-z0-9._-]{0,31}\s?/\s?(?<secret>[^\s/,;]*[0-9][^\s/,;]*)",
     ),
     (
         "pgpass",
