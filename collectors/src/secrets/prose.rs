@@ -134,7 +134,7 @@ pub(super) fn is_noted(word: &[u8]) -> bool {
     is_password_like(inner) && !is_name_of_thing(inner)
 }
 
-/// Whether the word has digits but is a name: of a host, a version, a file, an algorithm, a number.
+/// Whether the word looks made up but is a name: of a host, a version, a file, an algorithm, a class.
 fn is_name_of_thing(word: &[u8]) -> bool {
     let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let letters = word.iter().take_while(|b| b.is_ascii_alphabetic()).count();
@@ -149,7 +149,16 @@ fn is_name_of_thing(word: &[u8]) -> bool {
     let is_address = word.contains(&b'@') && dots > 0;
     let is_path = memchr::memchr_iter(b'/', word).count() >= 2;
     let is_ticket = word[0] == b'#';
-    is_numbered || is_host || is_version || is_time || is_address || is_path || is_ticket
+    let humps = word.windows(2).filter(|b| b[0].is_ascii_lowercase() && b[1].is_ascii_uppercase());
+    let is_identifier = word.iter().all(u8::is_ascii_alphabetic) && humps.count() >= 2;
+    is_numbered
+        || is_host
+        || is_version
+        || is_time
+        || is_address
+        || is_path
+        || is_ticket
+        || is_identifier
 }
 
 /// A word of a text.

@@ -8,6 +8,8 @@ pub(super) const LOOKED_AT: usize = 4096;
 
 /// What stands where a secret might.
 const PLACEHOLDERS: &[&str] = &[
+    // What PAM calls the change of a password: `(passwd:chauthtok)`.
+    "chauthtok",
     "null",
     "none",
     "nil",
@@ -199,13 +201,21 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     }
 }
 
+/// Whether the value names a service as macOS and Java do: `com.example.printing.activity`.
+fn is_reversed_domain(value: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b".-".contains(b);
+    [&b"com."[..], b"org.", b"net.", b"io."].iter().any(|top| value.starts_with(top))
+        && memchr::memchr_iter(b'.', value).count() >= 2
+        && value.iter().all(plain)
+}
+
 /// Whether the text stands for a value instead of being one.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let trimmed = value.trim_ascii();
     let Some(&first) = trimmed.first() else {
         return true;
     };
-    let cut = trimmed.iter().rposition(|b| !b",;!)".contains(b)).map_or(0, |last| last + 1);
+    let cut = trimmed.iter().rposition(|b| !b",;:!)".contains(b)).map_or(0, |last| last + 1);
     let lower = trimmed[..cut].to_ascii_lowercase();
     let last = trimmed[trimmed.len() - 1];
     let ends = |end: &[u8]| trimmed.ends_with(end);
@@ -214,6 +224,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
             && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
     };
     PLACEHOLDERS.iter().any(|known| known.as_bytes() == lower)
+        || is_reversed_domain(trimmed)
         || trimmed.starts_with(b"${")
         || trimmed.starts_with(b"$(")
         || trimmed.starts_with(b"{{")
