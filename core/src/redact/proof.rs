@@ -8,7 +8,7 @@ use super::{
     RuleError,
     rule::{Kind, Rule, regex},
 };
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::Regex;
 use std::ops::Range;
 use thiserror::Error;
@@ -58,8 +58,12 @@ impl Proof {
         let literals = if literals.is_empty() {
             None
         } else {
-            let automaton =
-                AhoCorasick::new(literals).map_err(|error| unusable(error.to_string()))?;
+            // A prefilter by rare bytes stops at every other byte of a log.
+            let automaton = AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::DFA))
+                .prefilter(false)
+                .build(literals)
+                .map_err(|error| unusable(error.to_string()))?;
             Some((automaton, owners))
         };
         let any: Vec<_> = shapes.iter().map(|(shape, _)| format!("(?:{shape})")).collect();
