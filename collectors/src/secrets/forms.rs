@@ -202,3 +202,37 @@ fn no_rule_fails_wherever_a_document_is_torn() {
         }
     }
 }
+
+/// All documents one behind the other come out alike, in whatever portions they come in.
+#[test]
+fn documents_come_out_alike_however_they_are_cut() {
+    let redaction = Redaction::compile(super::rules().unwrap()).unwrap();
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("forms");
+    let mut text = Vec::new();
+    for (_, form) in forms(&dir) {
+        text.extend(form.parts.concat());
+        text.push(b'\n');
+    }
+    let expected = redaction.whole(text.clone()).unwrap().bytes;
+    let mut state = 1_u64;
+    for most in [1, 7, 100, 5_000, 300_000, 3_000_000] {
+        let mut cutter = redaction.cutter();
+        let (mut scrubbed, mut rest) = (Vec::new(), &text[..]);
+        while !rest.is_empty() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let len = ((state >> 33) as usize % most + 1).min(rest.len());
+            let (portion, more) = rest.split_at(len);
+            if let Some(piece) = cutter.push(portion.to_vec()).unwrap() {
+                scrubbed.extend(redaction.scrub(piece).unwrap().bytes);
+            }
+            rest = more;
+        }
+        if let Some(piece) = cutter.finish().unwrap() {
+            scrubbed.extend(redaction.scrub(piece).unwrap().bytes);
+        }
+        let same = scrubbed.iter().zip(&expected).take_while(|(one, other)| one == other).count();
+        let around = &expected[same.saturating_sub(200)..(same + 100).min(expected.len())];
+        let around = String::from_utf8_lossy(around);
+        assert!(scrubbed == expected, "portions of up to {most} bytes, at {same}: {around}");
+    }
+}

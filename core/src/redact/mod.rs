@@ -7,8 +7,8 @@
 //!
 //! What a rule sees is one line, or a line with a bounded part of its neighbours, which every
 //! [`Piece`] brings along. A stream can therefore be cut at any line and its pieces be redacted on
-//! any thread; what reaches farther over lines (private keys) and lines too long to be held are the
-//! work of the [`Cutter`]. However a stream is cut, the same bytes come out. Rules for well-known
+//! any thread; what reaches farther over lines (private keys, columns of tables) and lines too long to
+//! be held are the work of the [`Cutter`]. Coloured lines are looked at without their colours. However a stream is cut, the same bytes come out. Rules for well-known
 //! files run only in streams whose path is known to be such a file.
 
 mod anchors;
