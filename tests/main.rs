@@ -33,3 +33,5 @@ mod secrets;
 mod signals;
 #[cfg(test)]
 mod vendors;
+#[cfg(test)]
+mod yardstick;
