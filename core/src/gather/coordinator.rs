@@ -38,9 +38,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// than a second; what takes so much longer is an expression that does not come to an end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long after the time of the run learnt secrets may still be looked for. What is not looked at
-/// by then is left out.
-const MENDING: Duration = Duration::from_secs(30);
+/// How long after the time of the run learnt secrets may still be looked for, so that the run ends
+/// when it said it would. What is not looked at by then, and may hold one, is left out.
+const MENDING: Duration = Duration::from_secs(1);
 
 /// So many learnt values, times the segments that they are looked for in, take a few hundredths of
 /// the time that packing took: a gigabyte of logs has some four hundred segments.
