@@ -200,8 +200,8 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     rules.push(Rule::block(
         "private-key",
         &["-----BEGIN OpenVPN", "-----END OpenVPN", "NKEY SEED", "$ANSIBLE_VAULT;"],
-        r"-----BEGIN OpenVPN .{4,40}?-----|-+BEGIN [A-Z]+ NKEY SEED-+|\$ANSIBLE_VAULT;[0-9.]+;[A-Z0-9]+(?:;[^\s]+)?",
-        r"-----END OpenVPN .{4,40}?-----|-+END [A-Z]+ NKEY SEED-+",
+        r"-----BEGIN OpenVPN .{4,40}?-----|-----BEGIN [A-Z]+ NKEY SEED-+|\$ANSIBLE_VAULT;[0-9.]+;[A-Z0-9]+(?:;[^\s]+)?",
+        r"-----END OpenVPN .{4,40}?-----|-----+END [A-Z]+ NKEY SEED-+",
     )?);
     Ok(rules)
 }

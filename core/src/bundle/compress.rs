@@ -1,11 +1,8 @@
 //! Compression of one segment: an xz stream or a Zstandard frame of its own, so that segments are
 //! made in parallel and put end to end.
 
+use lzma_rust2::{CheckType, XzOptions, XzWriter};
 use std::io::{self, Read, Write};
-use xz2::{
-    stream::{Check, Filters, LzmaOptions, Stream},
-    write::XzEncoder,
-};
 
 /// How segments are compressed; what [`crate::profile::Compression`] comes to in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +17,14 @@ pub enum Format {
 /// candidates of a smaller window and is content with shorter matches. On logs it is as small as
 /// preset 1 in seven eighths of its time; preset 0 is 13 % larger, presets from 2 on take twice to
 /// twenty times as long. 6 MB a thread.
-fn xz_options() -> Result<LzmaOptions, xz2::stream::Error> {
-    let mut options = LzmaOptions::new_preset(1)?;
-    options.position_bits(0).literal_context_bits(2);
-    options.dict_size(512 << 10).depth(10).nice_len(48);
-    Ok(options)
+fn xz_options() -> XzOptions {
+    let mut options = XzOptions::with_preset(1);
+    // age authenticates every byte, and the manifest has the digest of every entry.
+    options.set_check_sum_type(CheckType::None);
+    let lzma = &mut options.lzma_options;
+    (lzma.pb, lzma.lc) = (0, 2);
+    (lzma.dict_size, lzma.depth_limit, lzma.nice_len) = (512 << 10, 10, 48);
+    options
 }
 
 /// Above 3, Zstandard's time grows faster than its gain.
@@ -54,11 +54,7 @@ impl Format {
         let out = Vec::with_capacity(bytes.len() / 4 + 256);
         match self {
             Self::Xz => {
-                let mut filters = Filters::new();
-                filters.lzma2(&xz_options()?);
-                // age authenticates every byte, and the manifest has the digest of every entry.
-                let stream = Stream::new_stream_encoder(&filters, Check::None)?;
-                let mut encoder = XzEncoder::new_stream(out, stream);
+                let mut encoder = XzWriter::new(out, xz_options())?;
                 encoder.write_all(bytes)?;
                 encoder.finish()
             }

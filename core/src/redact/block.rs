@@ -5,7 +5,9 @@
 //! origin may stand in between, as they do in logs.
 
 use super::{
+    RuleError,
     line::{after_prefix, around, base64_run, has_base64, is_base64, is_blank, past},
+    rule,
     scan::{Put, Span},
 };
 use memchr::{memchr2, memmem};
@@ -16,6 +18,31 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 pub(super) struct Block {
     begin: Regex,
     end: Regex,
+}
+
+/// What tells a line that may hold a marker: the anchors of the rules that look for blocks.
+pub(super) struct Marks(Option<Regex>);
+
+impl Marks {
+    pub(super) fn compile<'a>(
+        anchors: impl Iterator<Item = &'a Vec<u8>>,
+    ) -> Result<Self, RuleError> {
+        let anchors: Vec<_> =
+            anchors.map(|anchor| regex::escape(&String::from_utf8_lossy(anchor))).collect();
+        let any = (!anchors.is_empty()).then(|| rule::regex("all", &anchors.join("|")));
+        any.transpose().map(Self)
+    }
+
+    /// The lines that hold one, in order.
+    pub(super) fn lines(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut lines: Vec<Range<usize>> = Vec::new();
+        for found in self.0.iter().flat_map(|marks| marks.find_iter(text)) {
+            if lines.last().is_none_or(|last| last.end <= found.start()) {
+                lines.push(around(text, found.start()));
+            }
+        }
+        lines
+    }
 }
 
 /// Whether a line begins within a block.

@@ -14,8 +14,8 @@ use super::{
     near::REACH,
     scan::{Look, Put, Span, merged},
 };
-use memchr::{memchr, memmem, memrchr};
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use memchr::{memchr, memrchr};
+use std::{ops::Range, sync::Arc};
 
 /// Where a stream is cut.
 #[derive(Clone, Copy)]
@@ -74,7 +74,6 @@ enum Part {
 pub struct Cutter {
     redaction: Redaction,
     sizes: Sizes,
-    markers: Vec<memmem::Finder<'static>>,
     held: Vec<u8>,
     /// How much of what is held was given out already, and is there to be looked at only.
     given: usize,
@@ -134,11 +133,7 @@ impl Cutter {
     }
 
     pub(super) fn with_sizes(redaction: Redaction, sizes: Sizes) -> Self {
-        let anchors: BTreeSet<Vec<u8>> =
-            redaction.compiled.block_anchors().map(<[u8]>::to_vec).collect();
-        let finder = |anchor: Vec<u8>| memmem::Finder::new(&anchor).into_owned();
         Self {
-            markers: anchors.into_iter().map(finder).collect(),
             redaction,
             held: Vec::new(),
             given: 0,
@@ -297,21 +292,11 @@ impl Cutter {
     /// The state behind `lines`. It depends only on the last line with a BEGIN and on what follows.
     fn after(&self, lines: &[u8]) -> State {
         let blocks = self.redaction.compiled.blocks();
-        let last = |finder: &memmem::Finder<'_>| {
-            let (mut last, mut looked) = (None, 0);
-            for at in finder.find_iter(lines) {
-                if at < looked {
-                    continue;
-                }
-                let line = around(lines, at);
-                looked = line.end;
-                if blocks.iter().any(|(_, block)| block.begins(&lines[line.clone()])) {
-                    last = Some(line.start);
-                }
-            }
-            last
+        let marked = self.redaction.compiled.marks.lines(lines);
+        let begins = |line: &&Range<usize>| {
+            blocks.iter().any(|(_, block)| block.begins(&lines[(*line).clone()]))
         };
-        let begin = self.markers.iter().filter_map(last).max();
+        let begin = marked.iter().rfind(begins).map(|line| line.start);
         let mut walk = Walk {
             blocks: &blocks,
             text: lines,
@@ -323,9 +308,8 @@ impl Cutter {
         while at < lines.len() && (first || walk.state != State::Closed) {
             let line = around(lines, at);
             at = past(lines, line.end);
-            let text = &lines[line.clone()];
-            let marked = self.markers.iter().any(|marker| marker.find(text).is_some());
-            walk.line(line, marked);
+            let is_marked = marked.binary_search_by_key(&line.start, |line| line.start).is_ok();
+            walk.line(line, is_marked);
             first = false;
         }
         walk.state

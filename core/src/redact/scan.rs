@@ -4,7 +4,7 @@ use super::{
     Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
     anchors::Anchors,
     below::{Heads, Held},
-    block::{Block, State, Walk},
+    block::{Block, Marks, State, Walk},
     colour::Plain,
     cut::Lines,
     files::parts,
@@ -46,6 +46,7 @@ pub(super) struct Compiled {
     targets: Vec<Vec<usize>>,
     /// The rules without an anchor.
     everywhere: Vec<usize>,
+    pub(super) marks: Marks,
     proof: Proof,
     pub(super) spares: Spares,
 }
@@ -91,10 +92,12 @@ impl Redaction {
         }
         let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         let anchors = if anchors.is_empty() { None } else { Some(Anchors::compile(&anchors)?) };
+        let blocks = rules.iter().filter(|rule| matches!(rule.kind, Kind::Block(_)));
+        let marks = Marks::compile(blocks.flat_map(|rule| &rule.anchors))?;
         let learnt = rules.iter().any(|rule| rule.worth.is_some()).then(Arc::default);
         let proof = Proof::compile(&rules)?;
         let spares = Spares::default();
-        let compiled = Compiled { rules, anchors, targets, everywhere, proof, spares };
+        let compiled = Compiled { rules, anchors, targets, everywhere, marks, proof, spares };
         Ok(Self { compiled: Arc::new(compiled), learnt })
     }
 
@@ -282,13 +285,6 @@ impl Compiled {
         })
     }
 
-    /// The anchors of the rules that look for blocks.
-    pub(super) fn block_anchors(&self) -> impl Iterator<Item = &[u8]> {
-        self.blocks()
-            .into_iter()
-            .flat_map(|(index, _)| self.rules[index].anchors.iter().map(Vec::as_slice))
-    }
-
     /// What is to be replaced in a text, in order.
     fn spans(&self, look: &Look<'_>, learnt: Option<&Learnt>) -> Result<Vec<Span>, ScrubError> {
         let Look { text, window, .. } = *look;
@@ -318,7 +314,7 @@ impl Compiled {
                 let spans = scan.spans.into_iter().map(|span| plain.moved(span)).collect();
                 scan = Scan::new(self, &running, look.clone());
                 scan.spans = spans;
-                scan.marked = self.marked(text);
+                scan.marked = self.marks.lines(text);
                 scan.marked
                     .retain(|line| look.own.start <= line.start && line.start < look.own.end);
             }
@@ -327,18 +323,6 @@ impl Compiled {
         });
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
         catch_unwind(scan).ok().flatten().ok_or_else(failed)
-    }
-
-    /// The lines that hold an anchor of a block.
-    fn marked(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let mut starts: Vec<usize> = self
-            .block_anchors()
-            .flat_map(|anchor| memchr::memmem::find_iter(text, anchor).collect::<Vec<_>>())
-            .map(|at| around(text, at).start)
-            .collect();
-        starts.sort_unstable();
-        starts.dedup();
-        starts.into_iter().map(|start| around(text, start)).collect()
     }
 
     /// Copies a part of a text with what `spans` say instead of what is there.

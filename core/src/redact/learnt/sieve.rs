@@ -26,9 +26,11 @@ impl Sieve {
         // A byte for each mark: setting a bit would have to wait for what was set before.
         let most = (text.len() * ROOM).next_power_of_two().clamp(FEWEST, 1 << BITS);
         let mut marks = vec![0_u8; most];
-        for gram in text.windows(GRAM) {
-            marks[mark(gram) & (most - 1)] = 1;
-        }
+        // The last group has nothing behind it that a word could be read with.
+        let (words, last) = (text.windows(8), &text[text.len().saturating_sub(8)..]);
+        let words = words.map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
+        words.for_each(|word| marks[mark(word) & (most - 1)] = 1);
+        last.windows(GRAM).for_each(|gram| marks[mark(word_of(gram)) & (most - 1)] = 1);
         let set: usize = marks.iter().map(|&mark| usize::from(mark)).sum();
         while marks.len() / 2 >= FEWEST.max(set * ROOM) {
             let upper = marks.split_off(marks.len() / 2);
@@ -41,7 +43,7 @@ impl Sieve {
     /// Whether the text may hold this.
     pub(crate) fn may_hold(&self, part: &[u8]) -> bool {
         part.windows(GRAM).all(|gram| {
-            let mark = mark(gram) & (self.0.len() * 8 - 1);
+            let mark = mark(word_of(gram)) & (self.0.len() * 8 - 1);
             self.0[mark / 8] >> (mark % 8) & 1 == 1
         })
     }
@@ -62,8 +64,13 @@ impl Sieve {
     }
 }
 
-fn mark(gram: &[u8]) -> usize {
-    let gram = u64::from_le_bytes([0, 0, gram[0], gram[1], gram[2], gram[3], gram[4], gram[5]]);
+fn word_of(gram: &[u8]) -> u64 {
+    u64::from_le_bytes([gram[0], gram[1], gram[2], gram[3], gram[4], gram[5], 0, 0])
+}
+
+/// The mark of the first six bytes of a word.
+fn mark(word: u64) -> usize {
+    let gram = word << (u64::BITS - 8 * GRAM as u32);
     (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as usize
 }
 
