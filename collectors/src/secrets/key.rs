@@ -3,6 +3,7 @@
 use super::words::{
     HARMLESS_AFTER, HARMLESS_BEFORE, HASHES, NO_PASSWORDS, NO_SECRET_KEYS, PASSWORDS, STRONG, WEAK,
 };
+use std::{cell::RefCell, collections::HashMap};
 
 /// How much a key alone says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,35 @@ pub(super) enum Strength {
     Weak,
 }
 
+/// So many keys are remembered: a log has the same few in every line.
+const REMEMBERED: usize = 1000;
+
+/// Longer keys are not.
+const LONGEST: usize = 64;
+
+thread_local! {
+    static KNOWN: RefCell<HashMap<Vec<u8>, Option<Strength>>> = RefCell::default();
+}
+
 /// What a key says of its value; nothing if it says that the value is none.
 pub(super) fn strength(key: &[u8]) -> Option<Strength> {
+    if key.len() > LONGEST {
+        return judged(key);
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(strength) = known.get(key) {
+            return *strength;
+        }
+        if known.len() == REMEMBERED {
+            known.clear();
+        }
+        let strength = judged(key);
+        known.insert(key.to_vec(), strength);
+        strength
+    })
+}
+
+fn judged(key: &[u8]) -> Option<Strength> {
     let words = words(key);
     // The last word that names a secret decides, with what stands around it.
     let (at, strength) = (0..words.len()).rev().find_map(|at| Some((at, noun(&words[..=at])?)))?;

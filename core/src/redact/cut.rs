@@ -215,7 +215,8 @@ impl Cutter {
             (cut, self.behind(cut, end))
         };
         if cut > self.given {
-            parts.push(Part::Lines(self.give(cut, seen)));
+            let goes_on = long || !last;
+            parts.push(Part::Lines(self.give(cut, seen, goes_on)));
         }
         if long {
             self.take(self.given);
@@ -244,12 +245,17 @@ impl Cutter {
         feed.map_or(end, |feed| enough + feed + 1)
     }
 
-    /// Gives out the lines up to `cut`, with those up to `seen`.
-    fn give(&mut self, cut: usize, seen: usize) -> Lines {
+    /// Gives out the lines up to `cut`, with those up to `seen`. If the stream goes on, it is known
+    /// then what holds behind them.
+    fn give(&mut self, cut: usize, seen: usize, goes_on: bool) -> Lines {
         let own = self.given..cut;
-        let after = self.after(&self.held[own.clone()]);
+        let (after, heads) = if goes_on {
+            let lines = &self.held[own.clone()];
+            (self.after(lines), self.heads_after(lines))
+        } else {
+            (State::Closed, Vec::new())
+        };
         let state = std::mem::replace(&mut self.state, after);
-        let heads = self.heads_after(&self.held[own.clone()]);
         let heads = std::mem::replace(&mut self.heads, heads);
         let first = cut.saturating_sub(self.around());
         let keep = if first == 0 {
