@@ -237,7 +237,8 @@ pub(super) fn judged(
         && (4..=8).contains(&text.len())
         && text.iter().all(u8::is_ascii_digit);
     let fingerprint = is_fingerprint(subject.name, text);
-    if fingerprint || !(code || is_secret(text, strength, raw.quoted)) {
+    let named = strength != Strength::Password && names_itself(subject.name, text);
+    if fingerprint || named || !(code || is_secret(text, strength, raw.quoted)) {
         return None;
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
@@ -275,7 +276,12 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         // Columns of help are farther apart than an option and its value.
         Sign::Space => !text.starts_with(b"-") && !line[..raw.at.start].ends_with(b"  "),
         // `(passwd:chauthtok)`: PAM's name for what it does.
-        Sign::Colon => text != b"chauthtok" && !subject.name.ends_with(b"PASS"),
+        // What goes on with `//` is a URL, of which the name is the scheme.
+        Sign::Colon => {
+            text != b"chauthtok"
+                && !subject.name.ends_with(b"PASS")
+                && !(weak && text.starts_with(b"//"))
+        }
         Sign::Comma => {
             let behind = line[raw.at.end..].iter().skip(1).find(|b| !b.is_ascii_whitespace());
             raw.quoted && matches!(behind, Some(b')' | b'}' | b'>'))
@@ -326,6 +332,15 @@ fn is_id(name: &[u8]) -> bool {
     [&b"access_key_id"[..], b"accesskeyid", b"access-key-id", b"secret_id"]
         .iter()
         .any(|id| lower.ends_with(id))
+}
+
+/// Whether the value is the name of its key, or the end of it, in other signs: a constant for a name.
+fn names_itself(name: &[u8], text: &[u8]) -> bool {
+    let letters = |text: &[u8]| -> Vec<u8> {
+        let letters = text.iter().filter(|b| b.is_ascii_alphanumeric());
+        letters.map(u8::to_ascii_lowercase).collect()
+    };
+    text.len() >= 5 && text.len() <= name.len() + 8 && letters(name).ends_with(&letters(text))
 }
 
 /// Whether the value is the fingerprint of a public key, as `gpg_key` and `signingkey` have it.

@@ -1,7 +1,7 @@
 //! Configuration of routers, switches and firewalls: lines of words, of which one names a secret and
 //! a later one is it.
 
-use super::{value::is_placeholder, words::Words};
+use super::{extent::rest_of_name, value::is_placeholder, words::Words};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::{ops::Range, sync::LazyLock};
 
@@ -166,7 +166,7 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
             let start = if shown.starts_with(b"0x") && shown.len() > 10 {
                 value.start + 2
             } else {
-                value.start
+                value.start + rest_of_name(shown)
             };
             found.push(start..value.end);
             at = next + 1;

@@ -1,7 +1,7 @@
 //! Where a value begins and ends.
 
 use super::{
-    key::Strength,
+    key::{Strength, strength},
     place::{Place, run},
     sign::Sign,
     value::{LOOKED_AT, is_placeholder},
@@ -10,6 +10,25 @@ use std::ops::Range;
 
 /// A longer text is no password of several words.
 const LONGEST_PHRASE: usize = 256;
+
+/// Longer words are no part of a name.
+const LONGEST_WORD: usize = 16;
+
+/// What an account is noted with, besides its password.
+const NOTED: &[&[u8]] = &[
+    b"id",
+    b"user",
+    b"username",
+    b"login",
+    b"account",
+    b"mail",
+    b"email",
+    b"host",
+    b"server",
+    b"url",
+    b"port",
+    b"domain",
+];
 
 pub(super) struct Value {
     pub(super) at: Range<usize>,
@@ -55,6 +74,7 @@ pub(super) fn value(
     strength: Strength,
 ) -> Option<Value> {
     let start = start + marks(&line[start..], sign)?;
+    let start = start + if sign == Sign::Space { rest_of_name(&line[start..]) } else { 0 };
     let start = start + wrapper(&line[start..]);
     let slashes = run(line, start, |b| b == b'\\');
     let quote = line.get(start + slashes).copied();
@@ -65,7 +85,13 @@ pub(super) fn value(
         && let Some(quote @ (b'"' | b'\'' | b'`')) = quote
         && (place.quote != Some(quote) || slashes > 0)
     {
-        return Some(opened(line, start + slashes, quote, slashes, place));
+        let value = opened(line, start + slashes, quote, slashes, place);
+        // A shell puts there what the command says; Go writes strings so, but has blanks before.
+        let is_command = quote == b'`'
+            && sign == Sign::Equals
+            && line[..start].ends_with(b"=")
+            && line[value.at.clone()].contains(&b' ');
+        return (!is_command).then_some(value);
     }
     let limit =
         if strength == Strength::Weak || sign == Sign::Space { LOOKED_AT + 1 } else { usize::MAX };
@@ -96,6 +122,14 @@ pub(super) fn value(
     let at = start..start + text.len();
     let last = line[at.end..].iter().all(|b| b.is_ascii_whitespace() || *b == b';');
     (!text.is_empty()).then_some(Value { at, quoted: false, last })
+}
+
+/// The length of the last word of a name, and its sign: `KEY:` in `SECRET KEY:`.
+pub(super) fn rest_of_name(text: &[u8]) -> usize {
+    let len = run(&text[..text.len().min(LONGEST_WORD)], 0, |b| b.is_ascii_alphabetic());
+    let sign = matches!(text.get(len), Some(b':' | b'='));
+    let goes_on = text.get(len + 1).is_some_and(|b| b.is_ascii_alphanumeric());
+    if sign && goes_on && strength(&text[..len]).is_some() { len + 1 } else { 0 }
 }
 
 /// The length of anchors and tags of YAML before a value; nothing if the value is an alias, or a tag
@@ -227,12 +261,20 @@ fn within_quotes(rest: &[u8], place: &Place, sign: Sign) -> Option<usize> {
     let reach = &rest[..rest.len().min(LONGEST_PHRASE)];
     let end =
         (0..reach.len()).find(|&at| reach[at] == quote && (at == 0 || reach[at - 1] != b'\\'))?;
-    let text = &reach[..end];
+    // A line that is escaped ends a value where the next line sets a name.
+    let line = (0..end).find(|&at| {
+        let next = &reach[at..end];
+        [&b"\\n"[..], b"\\r"].iter().any(|escape| next.starts_with(escape) && is_pair(&next[2..]))
+    });
+    if line == Some(0) {
+        return None;
+    }
+    let text = &reach[..line.unwrap_or(end)];
     let words =
         text.iter().any(|b| b"\"'$|".contains(b)) || text.windows(2).any(|pair| pair == b" -");
     let plain = !words && !text.iter().any(|b| b"=;&,{}".contains(b))
         || !text.contains(&b' ') && !is_list(text);
-    plain.then_some(end)
+    plain.then_some(text.len())
 }
 
 /// Whether a text begins with a label such as `{SSHA}`, with something behind it.
@@ -321,8 +363,29 @@ fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> boo
         && !is_placeholder(first)
         && !rest.iter().any(|b| b"={}\"".contains(b))
         && !rest.windows(2).any(|pair| pair == b": " || pair == b", ")
+        && !rest
+            .split(u8::is_ascii_whitespace)
+            .skip(1)
+            .any(|word| is_noted(word) || is_option(word))
+        && !(0..rest.len()).any(|at| rest[at] == b',' && rest_of_name(&rest[at + 1..]) > 0)
         && (matches!(sign, Sign::Equals | Sign::Colon)
             || space && rest.iter().any(u8::is_ascii_digit) && rest[0].is_ascii_uppercase())
+}
+
+/// Whether a word is a name of something else that is noted of an account: `username:svc`.
+fn is_noted(word: &[u8]) -> bool {
+    let colon = word.iter().take(LONGEST_WORD).position(|&b| b == b':');
+    colon
+        .is_some_and(|at| NOTED.contains(&&*word[..at].to_ascii_lowercase()) && word.len() > at + 1)
+}
+
+/// Whether a word is an option of a command that is given a variable.
+fn is_option(word: &[u8]) -> bool {
+    match word {
+        [b'-', letter] => letter.is_ascii_alphabetic(),
+        [b'-', b'-', name @ ..] => name.first().is_some_and(u8::is_ascii_alphabetic),
+        _ => false,
+    }
 }
 
 /// The length of a phrase, which a comment may follow.
@@ -350,7 +413,8 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
                 !place.option
                     && (!place.first
                         || next.is_none_or(u8::is_ascii_whitespace)
-                        || is_pair(&rest[at + 1..]))
+                        || is_pair(&rest[at + 1..])
+                        || rest_of_name(&rest[at + 1..]) > 0)
             }
             b'|' => is_pair(&rest[at + 1..]),
             b'\\' => ends_escape(&rest[at + 1..]),

@@ -188,6 +188,11 @@ fn word(text: &[u8], from: usize) -> Option<Word> {
             return Some(Word { whole: start..end, inner: from..from + len, quoted: true });
         }
     }
+    if text[open..].starts_with(b"&quot;") {
+        let from = open + 6;
+        let len = memchr::memmem::find(&text[from..], b"&quot;")?;
+        return Some(Word { whole: start..from + len + 6, inner: from..from + len, quoted: true });
+    }
     if text[open..].starts_with(b"<code>") {
         let from = open + 6;
         let len = text[from..].iter().position(|&b| b == b'<')?;
@@ -216,6 +221,10 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         && is_word_byte(anchor[0])
         && anchor[0] != b'-'
     {
+        return None;
+    }
+    // A parameter of a URL ends with it, or before the next.
+    if matches!(line[..at.start].last(), Some(b'?' | b'&')) {
         return None;
     }
     let text = &line[..line.len().min(at.end + REACH)];

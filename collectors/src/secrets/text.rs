@@ -109,7 +109,12 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "snmp-user",
         &["createUser "],
-        r"createUser\s+(?:-e\s+\S+\s+)?\S+\s+(?:MD5|SHA[0-9-]*)\s+(?<secret>.+?)\s*$",
+        r#"createUser\s+(?:-e\s+\S+\s+)?\S+\s+(?:MD5|SHA[0-9-]*)\s+(?:-[lm]\s+)?"?(?<secret>[^"\s]+|[^"]+)"#,
+    ),
+    (
+        "snmp-user",
+        &["createUser "],
+        r#"createUser\s.*?\s(?:DES|AES[0-9]*)\s+(?:-[lm]\s+)?"?(?<secret>[^"\s]+|[^"]+)"#,
     ),
     (
         "unseal-key",

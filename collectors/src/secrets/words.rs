@@ -50,7 +50,7 @@ pub(super) const PASSWORDS: &[&str] = &[
 
 /// Words that end like those of passwords, and are none.
 pub(super) static NO_PASSWORDS: Words = words!(
-    "compass bypass trespass surpass overpass underpass encompass keepass lastpass multipass onepass \
+    "cup2key compass bypass trespass surpass overpass underpass encompass keepass lastpass multipass onepass \
      twopass renderpass firstpass nopass subpass allpass lowpass highpass bandpass passthrough oldpwd publickey pubkey monkey turkey hockey donkey jockey whiskey"
 );
 
