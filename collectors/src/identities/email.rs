@@ -158,5 +158,11 @@ fn is_userinfo(text: &[u8], start: usize) -> bool {
         return false;
     };
     let user = &head[scheme + 3..];
-    user.contains(&b':') && !user.iter().any(|b| b"/?#@".contains(b))
+    let Some(colon) = user.iter().position(|&b| b == b':') else {
+        return false;
+    };
+    // In `https://host:8080/for/`, what follows is a path.
+    let port = user[colon + 1..].split(|&b| b == b'/').next().unwrap_or_default();
+    !user[..colon].iter().any(|b| b"/?#".contains(b))
+        && !(user.contains(&b'/') && port.iter().all(u8::is_ascii_digit))
 }

@@ -136,7 +136,10 @@ fn token(anchors: &[&str], shapes: &[Shape], line: &[u8], at: Range<usize>) -> O
     }
     let head = &line[..line.len().min(at.end + JUDGED)];
     let (shape, end) = shapes.iter().find_map(|shape| Some((shape, shape.end(head, at.end)?)))?;
-    if !is_token(&head[at.start..end]) || is_mask(&head[at.end..end]) {
+    let rest = &head[at.end..end];
+    // Where letters may be, so many digits are a number.
+    let is_number = rest.len() >= LONG && !rest.iter().any(u8::is_ascii_alphabetic);
+    if !is_token(&head[at.start..end]) || is_mask(rest) || is_number && shape.has(b'a') {
         return None;
     }
     let mut end = if end < head.len() { end } else { shape.end(line, at.end)? };
@@ -145,7 +148,9 @@ fn token(anchors: &[&str], shapes: &[Shape], line: &[u8], at: Range<usize>) -> O
         end -= 1;
     }
     let is_file = FILES.iter().any(|kind| line[end..].starts_with(kind));
-    (end > at.end && !is_file).then(|| (at.start..end).into())
+    // So many hexadecimal digits, and one more, are something else.
+    let longer = shape.is_exact().is_some_and(|len| end - at.end > len);
+    (end > at.end && !is_file && !longer).then(|| (at.start..end).into())
 }
 
 /// What the names of files end with that are published under a digest of what is in them.
@@ -167,7 +172,6 @@ fn is_within_base64(before: &[u8]) -> bool {
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit)
-        && is_random(run, LONG)
 }
 
 /// Whether a word goes on behind this text. What is escaped is no part of a word: `\n`, `%3D`,
