@@ -20,6 +20,8 @@ const NOUNS: &[(&str, &[&str])] = &[
         &[
             "pass",
             "pwd",
+            "pswd",
+            "pasword",
             "rootpw",
             "bindpw",
             "adminpw",
@@ -194,6 +196,9 @@ pub(super) fn assigned(
         return None;
     }
     let raw = value(line, start, place, sign, subject.strength)?;
+    if place.option && subject.strength == Strength::Weak && is_passed(line, &raw, subject.name) {
+        return Some(Found { value: raw.at, quote: false });
+    }
     if !fits(line, place, sign, &raw, subject) {
         return None;
     }
@@ -232,6 +237,12 @@ pub(super) fn judged(
             text = &line[at.clone()];
             strength = Strength::Password;
         }
+    } else if subject.name.to_ascii_lowercase().ends_with(b"userpwd")
+        && let Some(colon) = user(text, b"users")
+    {
+        // What libcurl calls both, CURLOPT_USERPWD(3).
+        at.start += colon + 1;
+        text = &line[at.clone()];
     }
     let code = is_code(subject.name)
         && (4..=8).contains(&text.len())
@@ -275,12 +286,19 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         }
         // Columns of help are farther apart than an option and its value.
         Sign::Space => !text.starts_with(b"-") && !line[..raw.at.start].ends_with(b"  "),
-        // `(passwd:chauthtok)`: PAM's name for what it does.
+        // `(passwd:chauthtok)`: PAM's name for what it does. Tests that pass say `PASS: name`.
         // What goes on with `//` is a URL, of which the name is the scheme.
         Sign::Colon => {
             text != b"chauthtok"
-                && !subject.name.ends_with(b"PASS")
+                && (place.json || !matches!(subject.name, b"PASS" | b"XPASS"))
                 && !(weak && text.starts_with(b"//"))
+        }
+        // A program compares with what it does not allow as well.
+        Sign::Differs => {
+            raw.quoted
+                && (subject.strength == Strength::Password
+                    || is_password_like(text)
+                    || is_generated(text))
         }
         Sign::Comma => {
             let behind = line[raw.at.end..].iter().skip(1).find(|b| !b.is_ascii_whitespace());
@@ -310,6 +328,23 @@ fn user(text: &[u8], name: &[u8]) -> Option<usize> {
         && !text[colon + 1..].starts_with(b"/")
         && !text.contains(&b' '))
     .then_some(colon)
+}
+
+/// Whether what the option `--key` is given is a key, and no file, column, or number of a key.
+fn is_passed(line: &[u8], raw: &Value, name: &[u8]) -> bool {
+    let text = &line[raw.at.clone()];
+    let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let stem = &text[..text.len() - digits];
+    let has = |of: fn(&u8) -> bool| stem.iter().any(of);
+    let is_mixed =
+        has(u8::is_ascii_digit) || has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let is_numbered = !is_mixed && (digits < 3 || stem.iter().any(|b| b"-_".contains(b)));
+    name.eq_ignore_ascii_case(b"key")
+        && text.len() >= 8
+        && !text.iter().any(|b| b"/.:,".contains(b))
+        && !text.iter().all(u8::is_ascii_hexdigit)
+        && !is_numbered
+        && is_password_like(text)
 }
 
 /// Whether a name is that of a few digits that let whoever has them in.

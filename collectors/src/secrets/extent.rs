@@ -76,6 +76,7 @@ pub(super) fn value(
     let start = start + marks(&line[start..], sign)?;
     let start = start + if sign == Sign::Space { rest_of_name(&line[start..]) } else { 0 };
     let start = start + wrapper(&line[start..]);
+    let start = start + fallback(&line[start..]);
     let slashes = run(line, start, |b| b == b'\\');
     let quote = line.get(start + slashes).copied();
     if sign == Sign::Element {
@@ -169,6 +170,29 @@ fn wrapper(text: &[u8]) -> usize {
         at += WRAPPERS.iter().find(fits).map_or(0, |wrapper| wrapper.len());
     }
     at
+}
+
+/// The length of `getenv("NAME", ` before what is taken if there is no such variable.
+fn fallback(text: &[u8]) -> usize {
+    let name =
+        run(&text[..text.len().min(32)], 0, |b| b.is_ascii_alphanumeric() || b"._:".contains(&b));
+    let lower = text[..name].to_ascii_lowercase();
+    let reads = lower.ends_with(b"env") || lower.ends_with(b"environ.get");
+    if !reads || text.get(name) != Some(&b'(') {
+        return 0;
+    }
+    let Some(quote @ (b'"' | b'\'')) = text.get(name + 1) else {
+        return 0;
+    };
+    let variable = name + 2;
+    let len = run(text, variable, |b| b.is_ascii_alphanumeric() || b == b'_');
+    let rest = &text[variable + len..];
+    if rest.first() != Some(quote) || rest.get(1) != Some(&b',') {
+        return 0;
+    }
+    let blank = run(rest, 2, |b| b == b' ');
+    let opens = matches!(rest.get(2 + blank), Some(b'"' | b'\''));
+    if opens { variable + len + 2 + blank } else { 0 }
 }
 
 /// A value that a quote at `at` opens: once, doubled, or three times.

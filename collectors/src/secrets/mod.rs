@@ -10,6 +10,7 @@ mod extent;
 mod formats;
 mod http;
 mod key;
+mod kinds;
 mod known;
 mod label;
 mod labels;
@@ -61,6 +62,7 @@ fn plain_rules() -> Result<Vec<Rule>, RuleError> {
         prose::rules,
         table::rules,
         labels::rules,
+        kinds::rules,
     ] {
         rules.extend(of()?);
     }

@@ -126,6 +126,12 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["grub.pbkdf2."],
         r"grub\.pbkdf2\.sha[0-9]+\.[0-9]+\.(?<secret>[0-9A-Fa-f.]{40,})",
     ),
+    (
+        // What Gradle of Android puts into code.
+        "key",
+        &["buildConfigField", "resValue"],
+        r#"(?i)\b(?:buildConfigField|resValue)\s*\(?\s*["']\w+["']\s*,\s*["']\w*(?:key|token|secret|passw(?:or)?d|pass|pwd)["']\s*,\s*["']?\\*["'](?<secret>[^"'\\$\s]{8,})["'\\]"#,
+    ),
     ("netrc", &["login "], r"\blogin\s+\S+\s+password\s+(?<secret>\S+)"),
     ("otpauth", &["otpauth://"], r"otpauth://[^\s?]*\?(?:[^\s]*&)?secret=(?<secret>[A-Za-z2-7]+)"),
 ];

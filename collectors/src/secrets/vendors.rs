@@ -66,7 +66,27 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         let shapes: Vec<_> = LEFT.iter().filter(|(id, _)| *id == rule.id()).collect();
         shapes.into_iter().fold(rule, |rule, (_, shape)| rule.leaves_no(*shape))
     };
-    rows().map(|row| row?.rule().map(proven)).collect()
+    let digits = (0..100).map(|digits| format!("{digits:02}|"));
+    let application = Rule::finder("facebook-token", digits, application)?;
+    rows().map(|row| row?.rule().map(proven)).chain([Ok(application)]).collect()
+}
+
+/// The token of an application of Facebook, in which a bar is between its number and its secret.
+/// See <https://developers.facebook.com/docs/facebook-login/guides/access-tokens/>.
+fn application(line: &[u8], bar: Range<usize>) -> Option<Found> {
+    const NUMBER: std::ops::RangeInclusive<usize> = 13..=17;
+    const SECRET: usize = 27;
+    let number = line[..bar.end - 1].iter().rev().take(NUMBER.end() + 1);
+    let digits = number.take_while(|byte| byte.is_ascii_digit()).count();
+    let start = bar.end - 1 - digits;
+    let of = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    let secret = line[bar.end..].iter().take(SECRET + 1).take_while(of).count();
+    let end = bar.end + secret;
+    let fits = NUMBER.contains(&digits)
+        && secret == SECRET
+        && !line[..start].last().is_some_and(u8::is_ascii_alphanumeric)
+        && is_random(&line[bar.end..end], 20);
+    fits.then(|| (start..end).into())
 }
 
 fn rows() -> impl Iterator<Item = Result<Row, RuleError>> {

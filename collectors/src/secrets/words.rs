@@ -30,6 +30,7 @@ pub(super) const PASSWORDS: &[&str] = &[
     "passcode",
     "pwd",
     "pswd",
+    "pasword",
     "kennwort",
     "requirepass",
     "masterauth",
