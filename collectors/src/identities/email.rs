@@ -163,6 +163,6 @@ fn is_userinfo(text: &[u8], start: usize) -> bool {
     };
     // In `https://host:8080/for/`, what follows is a path.
     let port = user[colon + 1..].split(|&b| b == b'/').next().unwrap_or_default();
-    !user[..colon].iter().any(|b| b"/?#".contains(b))
-        && !(user.contains(&b'/') && port.iter().all(u8::is_ascii_digit))
+    let is_path = user.contains(&b'/') && port.iter().all(u8::is_ascii_digit);
+    !is_path && !user[..colon].iter().any(|b| b"/?#".contains(b))
 }

@@ -164,11 +164,23 @@ fn is_of_parts(name: &[u8]) -> bool {
     NAMES.contains(&&*name.to_ascii_lowercase())
 }
 
+/// Settings of units that say which credential is meant (systemd.exec(5), systemd.unit(5)).
+const NAMES_OF_CREDENTIALS: [&[u8]; 6] = [
+    b"ConditionCredential",
+    b"AssertCredential",
+    b"ImportCredential",
+    b"LoadCredential",
+    b"LoadCredentialEncrypted",
+    b"ImportCredentialEncrypted",
+];
+
 /// How much the key says, by its name and where it stands.
 fn strength_of(line: &[u8], name: &Range<usize>, query: bool) -> Option<Strength> {
     let text = &line[name.clone()];
     // What follows begins with a name of its own (systemd.exec(5)).
-    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential") {
+    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential")
+        || NAMES_OF_CREDENTIALS.contains(&text)
+    {
         return None;
     }
     match strength(text) {
@@ -265,6 +277,17 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
     let leads = place.first || place.directive;
     match sign {
         // Behind white space alone stand the words of sentences, unless in quotes.
+        // `pass "--quiet" to it`: what is passed on.
+        Sign::Space
+            if !place.option
+                && !leads
+                && raw.quoted
+                && (text.starts_with(b"-")
+                    || subject.name.eq_ignore_ascii_case(b"pass")
+                        && !text.iter().any(u8::is_ascii_digit)) =>
+        {
+            false
+        }
         Sign::Space if !place.option && raw.quoted => match subject.strength {
             Strength::Password => {
                 leads || !text.contains(&b'/') && !text.contains(&b'.') || !text.contains(&b' ')

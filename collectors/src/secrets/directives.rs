@@ -144,7 +144,8 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
         let value = words[next].clone();
         let quoted = value.start > 0 && line[value.start - 1] == b'"';
         let shown = &line[value.clone()];
-        let lower = !shown.iter().any(|b| !b.is_ascii_lowercase());
+        let word = shown.strip_suffix(b".").unwrap_or(shown);
+        let lower = !word.iter().any(|b| !b.is_ascii_lowercase());
         // A lone noun and a word are as well the start of a sentence.
         let community = noun == b"community";
         let last = next + 1 == words.len() || community && next + 2 == words.len();

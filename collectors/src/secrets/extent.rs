@@ -129,7 +129,7 @@ pub(super) fn value(
 pub(super) fn rest_of_name(text: &[u8]) -> usize {
     let len = run(&text[..text.len().min(LONGEST_WORD)], 0, |b| b.is_ascii_alphabetic());
     let sign = matches!(text.get(len), Some(b':' | b'='));
-    let goes_on = text.get(len + 1).is_some_and(|b| b.is_ascii_alphanumeric());
+    let goes_on = text.get(len + 1).is_some_and(u8::is_ascii_alphanumeric);
     if sign && goes_on && strength(&text[..len]).is_some() { len + 1 } else { 0 }
 }
 

@@ -218,7 +218,7 @@ fn unwrapped(text: &[u8]) -> Range<usize> {
 fn key_of(text: &[u8]) -> usize {
     let name = text.iter().take_while(|&&b| is_key_byte(b)).count();
     let sign = matches!(text.get(name), Some(b'=' | b':'));
-    let goes_on = text.get(name + 1).is_some_and(|b| b.is_ascii_alphanumeric());
+    let goes_on = text.get(name + 1).is_some_and(u8::is_ascii_alphanumeric);
     if sign && goes_on && strength(&text[..name]).is_some() { name + 1 } else { 0 }
 }
 

@@ -223,6 +223,11 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     {
         return None;
     }
+    // The name of a file, as in `/etc/pam.d/passwd`.
+    let path = line[..at.start].iter().rev().take(64).take_while(|b| !b.is_ascii_whitespace());
+    if line[..at.start].ends_with(b"/") && path.filter(|b| **b == b'/').count() >= 2 {
+        return None;
+    }
     // A parameter of a URL ends with it, or before the next.
     if matches!(line[..at.start].last(), Some(b'?' | b'&')) {
         return None;

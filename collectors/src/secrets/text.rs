@@ -43,7 +43,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "authorization",
         &["x-auth"],
-        r#"(?i)(?:x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
+        r#"(?i)(?:x-auth[a-z]*(?:-[a-vx-z][a-z-]*)?|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
     ),
     ("authorization", &["bearer "], r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"),
     ("authorization", &["basic "], r"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"),

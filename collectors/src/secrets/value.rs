@@ -269,6 +269,10 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || trimmed.windows(8).any(|part| part == b"########")
 }
 
+/// What scripts call the variables that they look something up with.
+const PARAMETERS: &[&[u8]] =
+    &[b"user", b"username", b"login", b"name", b"host", b"file", b"dir", b"line", b"value", b"uid"];
+
 /// Whether the text is the name of a variable that holds a secret: `password`, `http_x_token`.
 fn is_parameter(text: &[u8]) -> bool {
     let len = text.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
@@ -276,6 +280,8 @@ fn is_parameter(text: &[u8]) -> bool {
     let ends = rest.is_empty() || matches!(rest[0], b';' | b')' | b',' | b'[' | b'"' | b'\'');
     let plain = !name.iter().any(u8::is_ascii_digit);
     rest.starts_with(b":$")
+        || rest.starts_with(b"->") && !name.is_empty()
+        || ends && plain && PARAMETERS.contains(&name)
         || ends && plain && (name.contains(&b'_') || super::key::strength(name).is_some())
 }
 

@@ -176,5 +176,5 @@ pub(super) static HARMLESS_BEFORE: Words = words!(
 pub(super) static NO_SECRET_KEYS: Words = words!(
     "primary foreign cache partition sort row index host known by composite unique shard \
      cluster natural surrogate object hash map sort range group translation message i18n hot short \
-     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel publishable"
+     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel publishable recv"
 );
