@@ -205,7 +205,7 @@ fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {
         return false;
     }
     // `1.2.3.4` and `98.76.54.32` are what somebody types who needs any address.
-    if is_row(&text[at.clone()]) {
+    if way != Way::Show && is_row(&text[at.clone()]) {
         return false;
     }
     // `iso.org.dod.internet`, where every object identifier of networks begins.

@@ -1,7 +1,7 @@
 //! Configuration of routers, switches and firewalls: lines of words, of which one names a secret and
 //! a later one is it.
 
-use super::{extent::rest_of_name, value::is_placeholder, words::Words};
+use super::{phrase::rest_of_name, value::is_placeholder, words::Words};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::{ops::Range, sync::LazyLock};
 
