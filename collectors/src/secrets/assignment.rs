@@ -364,10 +364,22 @@ fn is_passed(line: &[u8], raw: &Value, name: &[u8]) -> bool {
     let is_numbered = !is_mixed && (digits < 3 || stem.iter().any(|b| b"-_".contains(b)));
     name.eq_ignore_ascii_case(b"key")
         && text.len() >= 8
-        && !text.iter().any(|b| b"/.:,".contains(b))
+        && !text.iter().any(|b| b"/:,".contains(b))
+        && !has_file_ending(text)
         && !text.iter().all(u8::is_ascii_hexdigit)
         && !is_numbered
         && is_password_like(text)
+}
+
+/// Whether a text ends as names of files and hosts do: `.pem`, `.p12`, `.com`.
+fn has_file_ending(text: &[u8]) -> bool {
+    let dot = text.iter().rposition(|&b| b == b'.');
+    dot.is_some_and(|dot| {
+        let ending = &text[dot + 1..];
+        ending.len() <= 5
+            && ending.first().is_some_and(u8::is_ascii_lowercase)
+            && ending.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
 }
 
 /// Whether a name is that of a few digits that let whoever has them in.
