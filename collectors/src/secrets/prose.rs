@@ -224,9 +224,16 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         return None;
     }
     // The name of a file, as in `/etc/pam.d/passwd`.
-    let path = line[..at.start].iter().rev().take(64).take_while(|b| !b.is_ascii_whitespace());
-    if line[..at.start].ends_with(b"/") && path.filter(|b| **b == b'/').count() >= 2 {
-        return None;
+    // Helm marks what changes with a secret as `checksum/secret`, AWS names one `arn:…:secret:name`.
+    let before = &line[..at.start];
+    if matches!(before.last(), Some(b'/' | b':')) {
+        let len = before.iter().rev().take(128).take_while(|b| !b.is_ascii_whitespace()).count();
+        let word = &before[before.len() - len..];
+        let slashes = memchr::memchr_iter(b'/', word).count();
+        let is_arn = memchr::memmem::find(word, b"arn:").is_some();
+        if word.ends_with(b"/") && slashes >= 2 || word.ends_with(b"checksum/") || is_arn {
+            return None;
+        }
     }
     // A parameter of a URL ends with it, or before the next.
     if matches!(line[..at.start].last(), Some(b'?' | b'&')) {

@@ -171,6 +171,15 @@ const PLACEHOLDERS: &[&str] = &[
     "cookie",
     "body",
     "form",
+    // Architectures behind the names of packages: `libsecret-1-0:amd64` (dpkg-architecture(1)).
+    "amd64",
+    "arm64",
+    "armhf",
+    "armel",
+    "i386",
+    "ppc64el",
+    "riscv64",
+    "s390x",
 ];
 
 /// Whether the value of a key of this strength is to be removed.
