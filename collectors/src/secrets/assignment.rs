@@ -164,11 +164,23 @@ fn is_of_parts(name: &[u8]) -> bool {
     NAMES.contains(&&*name.to_ascii_lowercase())
 }
 
+/// Settings of units that say which credential is meant (systemd.exec(5), systemd.unit(5)).
+const NAMES_OF_CREDENTIALS: [&[u8]; 6] = [
+    b"ConditionCredential",
+    b"AssertCredential",
+    b"ImportCredential",
+    b"LoadCredential",
+    b"LoadCredentialEncrypted",
+    b"ImportCredentialEncrypted",
+];
+
 /// How much the key says, by its name and where it stands.
 fn strength_of(line: &[u8], name: &Range<usize>, query: bool) -> Option<Strength> {
     let text = &line[name.clone()];
     // What follows begins with a name of its own (systemd.exec(5)).
-    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential") {
+    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential")
+        || NAMES_OF_CREDENTIALS.contains(&text)
+    {
         return None;
     }
     match strength(text) {
@@ -248,7 +260,8 @@ pub(super) fn judged(
         && (4..=8).contains(&text.len())
         && text.iter().all(u8::is_ascii_digit);
     let fingerprint = is_fingerprint(subject.name, text);
-    if fingerprint || !(code || is_secret(text, strength, raw.quoted)) {
+    let named = strength != Strength::Password && names_itself(subject.name, text);
+    if fingerprint || named || !(code || is_secret(text, strength, raw.quoted)) {
         return None;
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
@@ -264,6 +277,17 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
     let leads = place.first || place.directive;
     match sign {
         // Behind white space alone stand the words of sentences, unless in quotes.
+        // `pass "--quiet" to it`: what is passed on.
+        Sign::Space
+            if !place.option
+                && !leads
+                && raw.quoted
+                && (text.starts_with(b"-")
+                    || subject.name.eq_ignore_ascii_case(b"pass")
+                        && !text.iter().any(u8::is_ascii_digit)) =>
+        {
+            false
+        }
         Sign::Space if !place.option && raw.quoted => match subject.strength {
             Strength::Password => {
                 leads || !text.contains(&b'/') && !text.contains(&b'.') || !text.contains(&b' ')
@@ -286,8 +310,11 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         // Columns of help are farther apart than an option and its value.
         Sign::Space => !text.starts_with(b"-") && !line[..raw.at.start].ends_with(b"  "),
         // `(passwd:chauthtok)`: PAM's name for what it does. Tests that pass say `PASS: name`.
+        // What goes on with `//` is a URL, of which the name is the scheme.
         Sign::Colon => {
-            text != b"chauthtok" && (place.json || !matches!(subject.name, b"PASS" | b"XPASS"))
+            text != b"chauthtok"
+                && (place.json || !matches!(subject.name, b"PASS" | b"XPASS"))
+                && !(weak && text.starts_with(b"//"))
         }
         // A program compares with what it does not allow as well.
         Sign::Differs => {
@@ -375,6 +402,15 @@ fn is_id(name: &[u8]) -> bool {
     [&b"access_key_id"[..], b"accesskeyid", b"access-key-id", b"secret_id"]
         .iter()
         .any(|id| lower.ends_with(id))
+}
+
+/// Whether the value is the name of its key, or the end of it, in other signs: a constant for a name.
+fn names_itself(name: &[u8], text: &[u8]) -> bool {
+    let letters = |text: &[u8]| -> Vec<u8> {
+        let letters = text.iter().filter(|b| b.is_ascii_alphanumeric());
+        letters.map(u8::to_ascii_lowercase).collect()
+    };
+    text.len() >= 5 && text.len() <= name.len() + 8 && letters(name).ends_with(&letters(text))
 }
 
 /// Whether the value is the fingerprint of a public key, as `gpg_key` and `signingkey` have it.

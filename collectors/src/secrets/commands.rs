@@ -272,7 +272,9 @@ fn slash(arguments: &[Argument], found: &mut Vec<Found>) {
         let Some(at) = text.iter().position(|&b| b == b'/') else { continue };
         let user = text.get(equals..at).unwrap_or_default();
         let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_$#\"".contains(b);
-        if user.is_empty() || !user.iter().all(is_name) {
+        // A name begins with a letter; `12/28` is a date.
+        let begins = user.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'"');
+        if !begins || !user.iter().all(is_name) {
             continue;
         }
         let rest = &text[at + 1..];

@@ -17,6 +17,7 @@ mod labels;
 mod lists;
 mod near;
 mod pair;
+mod phrase;
 mod pipes;
 mod place;
 mod prose;

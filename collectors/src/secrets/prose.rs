@@ -188,6 +188,11 @@ fn word(text: &[u8], from: usize) -> Option<Word> {
             return Some(Word { whole: start..end, inner: from..from + len, quoted: true });
         }
     }
+    if text[open..].starts_with(b"&quot;") {
+        let from = open + 6;
+        let len = memchr::memmem::find(&text[from..], b"&quot;")?;
+        return Some(Word { whole: start..from + len + 6, inner: from..from + len, quoted: true });
+    }
     if text[open..].starts_with(b"<code>") {
         let from = open + 6;
         let len = text[from..].iter().position(|&b| b == b'<')?;
@@ -216,6 +221,22 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         && is_word_byte(anchor[0])
         && anchor[0] != b'-'
     {
+        return None;
+    }
+    // The name of a file, as in `/etc/pam.d/passwd`.
+    // Helm marks what changes with a secret as `checksum/secret`, AWS names one `arn:…:secret:name`.
+    let before = &line[..at.start];
+    if matches!(before.last(), Some(b'/' | b':')) {
+        let len = before.iter().rev().take(128).take_while(|b| !b.is_ascii_whitespace()).count();
+        let word = &before[before.len() - len..];
+        let slashes = memchr::memchr_iter(b'/', word).count();
+        let is_arn = memchr::memmem::find(word, b"arn:").is_some();
+        if word.ends_with(b"/") && slashes >= 2 || word.ends_with(b"checksum/") || is_arn {
+            return None;
+        }
+    }
+    // A parameter of a URL ends with it, or before the next.
+    if matches!(line[..at.start].last(), Some(b'?' | b'&')) {
         return None;
     }
     let text = &line[..line.len().min(at.end + REACH)];
