@@ -15,8 +15,8 @@ pub enum Format {
 
 /// Between the presets 0 and 1, for text: no position bits, and a search that looks at more
 /// candidates of a smaller window and is content with shorter matches. On logs it is as small as
-/// preset 1 of liblzma in three quarters of its time; preset 0 is 13 % larger, presets from 2 on take twice to
-/// twenty times as long. 5 MB a thread.
+/// preset 1 of liblzma in three quarters of its time; preset 0 is 13 % larger, presets from 2 on take
+/// twice to twenty times as long. 5 MB a thread.
 fn xz_options() -> XzOptions {
     let mut options = XzOptions::with_preset(1);
     // age authenticates every byte, and the manifest has the digest of every entry.
