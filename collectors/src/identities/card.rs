@@ -4,7 +4,7 @@
 //! A pseudonym keeps the first digit and the grouping, and its check digit is off by five: it is
 //! nobody's card, is known again as what it is, and is never taken for a card that is to be hidden.
 
-use super::layout::{Way, before, digits, has_any, is_border, lead};
+use super::layout::{Bytes, Way, before, digits, has_any, is_border, lead, runs};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use std::{ops::Range, sync::Arc};
 
@@ -44,22 +44,8 @@ fn turned(pseudonyms: &Pseudonyms, way: Way, value: &[u8]) -> Vec<u8> {
 type Valid<'v> = &'v dyn Fn(&[u8]) -> bool;
 
 fn find(text: &[u8], valid: Valid<'_>, found: &mut dyn FnMut(Range<usize>)) {
-    let part = |byte: &u8| byte.is_ascii_digit() || *byte == b' ' || *byte == b'-';
-    // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
-    let (mut at, mut done) = (SHORTEST - 1, 0);
-    while at < text.len() {
-        if !part(&text[at]) {
-            at += SHORTEST;
-            continue;
-        }
-        let start = at - text[done..at].iter().rev().take_while(|&byte| part(byte)).count();
-        let end = at + text[at..].iter().take_while(|&byte| part(byte)).count();
-        done = end;
-        at = end + SHORTEST;
-        if end - start >= SHORTEST {
-            numbers(text, start..end, valid, found);
-        }
-    }
+    const PARTS: Bytes = Bytes::new(false, b" -");
+    runs(text, &PARTS, SHORTEST, |run| numbers(text, run, valid, found));
 }
 
 /// The cards in a run of digits, spaces and dashes.
