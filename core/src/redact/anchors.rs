@@ -93,6 +93,7 @@ impl Anchors {
         state
     }
 
+    #[expect(clippy::needless_range_loop, reason = "the lanes go side by side")]
     fn walk_together(
         &self,
         strip: &[u8],
