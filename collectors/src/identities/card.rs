@@ -4,7 +4,7 @@
 //! A pseudonym keeps the first digit and the grouping, and its check digit is off by five: it is
 //! nobody's card, is known again as what it is, and is never taken for a card that is to be hidden.
 
-use super::layout::{Way, before, digits, has_any, is_border, lead};
+use super::layout::{Bytes, Way, before, digits, has_any, is_border, lead, runs};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use std::{ops::Range, sync::Arc};
 
@@ -44,22 +44,8 @@ fn turned(pseudonyms: &Pseudonyms, way: Way, value: &[u8]) -> Vec<u8> {
 type Valid<'v> = &'v dyn Fn(&[u8]) -> bool;
 
 fn find(text: &[u8], valid: Valid<'_>, found: &mut dyn FnMut(Range<usize>)) {
-    let part = |byte: &u8| byte.is_ascii_digit() || *byte == b' ' || *byte == b'-';
-    // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
-    let (mut at, mut done) = (SHORTEST - 1, 0);
-    while at < text.len() {
-        if !part(&text[at]) {
-            at += SHORTEST;
-            continue;
-        }
-        let start = at - text[done..at].iter().rev().take_while(|&byte| part(byte)).count();
-        let end = at + text[at..].iter().take_while(|&byte| part(byte)).count();
-        done = end;
-        at = end + SHORTEST;
-        if end - start >= SHORTEST {
-            numbers(text, start..end, valid, found);
-        }
-    }
+    const PARTS: Bytes = Bytes::new(false, b" -");
+    runs(text, &PARTS, SHORTEST, |run| numbers(text, run, valid, found));
 }
 
 /// The cards in a run of digits, spaces and dashes.
@@ -93,17 +79,19 @@ fn card(text: &[u8], start: usize, end: usize, valid: Valid<'_>) -> Option<usize
     let groups: &[&[usize]] = &[&[4, 4, 4, 4], &[4, 6, 5], &[4, 4, 4, 4, 3], &[4, 6, 4]];
     let last = match group(text, start) {
         4 => groups.iter().find_map(|groups| grouped(text, start, groups))?,
-        len @ SHORTEST..=19
-            if near(text, start)
-                || matches!(len, 15 | 16) && is_apart(text, start, start + len) =>
-        {
-            start + len
-        }
+        len @ SHORTEST..=19 => start + len,
         _ => return None,
     };
     let after = text.get(last).copied();
     let free = is_border(after) && !after.is_some_and(|byte| b"_-".contains(&byte));
-    (last <= end && free && valid(&text[start..last])).then_some(last)
+    if last > end || !free || !valid(&text[start..last]) {
+        return None;
+    }
+    // Of the numbers in logs few have a right check digit, so what is around is looked at last.
+    let plain = text[start + 4].is_ascii_digit();
+    let told =
+        || near(text, start) || matches!(last - start, 15 | 16) && is_apart(text, start, last);
+    (!plain || told()).then_some(last)
 }
 
 fn grouped(text: &[u8], start: usize, groups: &[usize]) -> Option<usize> {
@@ -134,9 +122,11 @@ fn is_apart(text: &[u8], start: usize, end: usize) -> bool {
 }
 
 fn is_card(text: &[u8]) -> bool {
-    let digits: Vec<u32> = text.iter().filter_map(|&byte| char::from(byte).to_digit(10)).collect();
-    let head = |len: usize| digits[..len].iter().fold(0, |number, digit| number * 10 + digit);
-    let issued = match digits.len() {
+    let digits = || text.iter().filter(|byte| byte.is_ascii_digit());
+    let head = |len: usize| {
+        digits().take(len).fold(0, |number, &digit| number * 10 + u32::from(digit - b'0'))
+    };
+    let issued = match digits().count() {
         13 | 19 => head(1) == 4 || head(1) == 6,
         14 => matches!(head(2), 30 | 36 | 38 | 39),
         15 => matches!(head(2), 34 | 37),
@@ -147,8 +137,8 @@ fn is_card(text: &[u8]) -> bool {
         }
         _ => false,
     };
-    let varied = digits.iter().any(|digit| *digit != digits[0]);
-    issued && varied && luhn(text) == 0
+    let varied = || digits().any(|&digit| digit != text[0]);
+    issued && varied() && luhn(text) == 0
 }
 
 /// The sum of the digits that is nought where the last of them is right.

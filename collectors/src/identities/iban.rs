@@ -1,6 +1,6 @@
 //! International bank account numbers (ISO 13616): right in length and check digits.
 
-use super::layout::{Way, before, is_border};
+use super::layout::{Bytes, Way, before, is_border, runs};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
 use std::{ops::Range, sync::Arc};
 
@@ -126,30 +126,19 @@ fn turned(pseudonyms: &Pseudonyms, way: Way, value: &[u8]) -> Vec<u8> {
 }
 
 fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
-    let part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
-    // A run of `SHORTEST` bytes covers one of every `SHORTEST` places, so only those are looked at.
-    let (mut at, mut done) = (SHORTEST - 1, 0);
-    while at < text.len() {
-        if !part(&text[at]) {
-            at += SHORTEST;
-            continue;
-        }
-        let mut start = at - text[done..at].iter().rev().take_while(|&byte| part(byte)).count();
-        let end = at + text[at..].iter().take_while(|&byte| part(byte)).count();
-        done = end;
-        at = end + SHORTEST;
+    const PARTS: Bytes = Bytes::new(true, b" ");
+    runs(text, &PARTS, SHORTEST, |Range { mut start, end }| {
         while start + SHORTEST <= end {
-            if let Some(last) = account(&text[..end], start, way) {
-                let after = text.get(last).copied();
-                if is_border(after) {
-                    found(start..last);
-                    start = last;
-                    continue;
-                }
+            if let Some(last) = account(&text[..end], start, way)
+                && is_border(text.get(last).copied())
+            {
+                found(start..last);
+                start = last;
+            } else {
+                start += 1;
             }
-            start += 1;
         }
-    }
+    });
 }
 
 /// Where the number ends that begins at `start`.

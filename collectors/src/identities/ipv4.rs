@@ -195,7 +195,7 @@ fn is_epoch(text: &[u8], colon: usize) -> bool {
 
 fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {
     let word = word_before(text, at.start);
-    let is = |words: &[&str]| words.iter().any(|known| known.as_bytes() == word);
+    let is = |words: &[&str]| words.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
     if is(VERSIONS) && !address.is_private() {
         return false;
     }

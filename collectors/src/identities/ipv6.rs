@@ -16,6 +16,9 @@ const LONGEST: usize = 52;
 /// How many colons there are if nothing is left out: six before an address of IPv4.
 const FEWEST: usize = 6;
 
+/// The most digits between two colons.
+const GROUP: usize = 4;
+
 pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
     let rule = Rule::sweep("ipv6", find)?.replaced(move |value| {
@@ -29,9 +32,13 @@ pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleE
 }
 
 fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
-    let mut done = 0;
+    let (mut done, mut last, mut near) = (0, 0, 0);
     for colon in memchr_iter(b':', text) {
-        if colon < done {
+        near = if colon - last <= GROUP + 1 { near + 1 } else { 1 };
+        last = colon;
+        // Two colons at once stand for groups that are left out; a time has none.
+        let all = near >= FEWEST || text.get(colon + 1) == Some(&b':');
+        if colon < done || !all {
             continue;
         }
         let part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':' || **byte == b'.';
@@ -39,16 +46,7 @@ fn find(text: &[u8], found: &mut dyn FnMut(Range<usize>)) {
             text[done.max(colon.saturating_sub(LONGEST))..colon].iter().rev().take_while(part);
         let start = colon - head.count();
         let end = colon + text[colon..].iter().take(2 * LONGEST).take_while(part).count();
-        let run = &text[start..end];
-        let colons = memchr_iter(b':', run).count();
-        if colons < 2 {
-            continue;
-        }
         done = end;
-        // Two colons at once stand for groups that are left out; a time has none.
-        if colons < FEWEST && !run.windows(2).any(|pair| pair == b"::") {
-            continue;
-        }
         if let Some(address) = within(text, start..end)
             && !is_kind(text, &address)
         {

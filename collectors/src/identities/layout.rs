@@ -1,7 +1,7 @@
 //! What stands around a value, and digits that are replaced where they stand.
 
 use collect_core::redact::pseudonym::Pseudonyms;
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::Range};
 
 /// How far back a word is looked for.
 const REACH: usize = 40;
@@ -14,6 +14,59 @@ pub(super) fn before(text: &[u8], at: usize) -> Option<u8> {
 /// Whether a word may begin or end between these: one of them is no letter or digit.
 pub(super) fn is_border(byte: Option<u8>) -> bool {
     !byte.is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// A set of bytes.
+pub(super) struct Bytes([bool; 256]);
+
+impl Bytes {
+    /// Those from `0` to `9`, from `A` to `Z` if `upper`, and others.
+    pub(super) const fn new(upper: bool, others: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let is_upper = upper && (byte as u8).is_ascii_uppercase();
+            set[byte] = (byte as u8).is_ascii_digit() || is_upper;
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            set[others[at] as usize] = true;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    fn have(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+}
+
+/// Calls `each` with every run of so many bytes of a set, or more: at least 13.
+pub(super) fn runs(text: &[u8], set: &Bytes, shortest: usize, mut each: impl FnMut(Range<usize>)) {
+    // A run covers one of every `shortest` places, so only those are looked at; and of those before
+    // it, or of those behind it, at least six.
+    let (mut at, mut done) = (shortest - 1, 0);
+    while at < text.len() {
+        let is_likely = match text[at - 6..].first_chunk::<13>() {
+            Some(near) => {
+                let [first, before, here, behind, last] =
+                    [0, 3, 6, 9, 12].map(|place| set.have(near[place]));
+                here && (first && before || behind && last)
+            }
+            None => set.have(text[at]),
+        };
+        if !is_likely {
+            at += shortest;
+            continue;
+        }
+        let start = at - text[done..at].iter().rev().take_while(|&&byte| set.have(byte)).count();
+        let end = at + text[at..].iter().take_while(|&&byte| set.have(byte)).count();
+        (done, at) = (end, end + shortest);
+        if end - start >= shortest {
+            each(start..end);
+        }
+    }
 }
 
 /// How many bits the network has whose address ends at a place: what stands behind its slash.
@@ -31,15 +84,15 @@ pub(super) fn lead(text: &[u8], at: usize) -> Vec<u8> {
     lead[line..].to_ascii_lowercase()
 }
 
-/// The word that stands before a place, with nothing but signs between; in lower case.
-pub(super) fn word_before(text: &[u8], at: usize) -> Vec<u8> {
-    let lead = lead(text, at);
-    let Some(end) = lead.iter().rposition(u8::is_ascii_alphanumeric) else {
-        return Vec::new();
-    };
+/// The word that stands before a place in its line, with nothing but signs between.
+pub(super) fn word_before(text: &[u8], at: usize) -> &[u8] {
+    let lead = &text[at.saturating_sub(REACH)..at];
     let letter = |byte: &u8| byte.is_ascii_alphanumeric();
+    let Some(end) = lead.iter().rposition(|byte| letter(byte) || *byte == b'\n') else {
+        return &[];
+    };
     let start = lead[..end].iter().rposition(|byte| !letter(byte)).map_or(0, |sign| sign + 1);
-    lead[start..=end].to_vec()
+    if letter(&lead[end]) { &lead[start..=end] } else { &[] }
 }
 
 /// Whether the text holds one of the words.
@@ -103,4 +156,33 @@ pub(super) fn digits(
         out[at] = b'0' + digit;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_found_wherever_it_stands_and_however_long_it_is() {
+        const SET: Bytes = Bytes::new(false, b" ");
+        let found = |text: &str| {
+            let mut found = Vec::new();
+            runs(text.as_bytes(), &SET, 13, |run| found.push((run.start, run.end)));
+            found
+        };
+        for before in 0..30 {
+            for len in 1..40 {
+                for behind in 0..15 {
+                    let text = ["x".repeat(before), "4 ".repeat(len), "y".repeat(behind)].concat();
+                    let (start, end) = (before, before + 2 * len);
+                    let expected = if 2 * len >= 13 { vec![(start, end)] } else { vec![] };
+                    assert_eq!(found(&text), expected, "{text}");
+                    let odd = text.replacen("4 ", "4", 1);
+                    let expected = if 2 * len > 13 { vec![(start, end - 1)] } else { vec![] };
+                    assert_eq!(found(&odd), expected, "{odd}");
+                }
+            }
+        }
+        assert_eq!(found("0123456789012x0123456789012").len(), 2);
+    }
 }

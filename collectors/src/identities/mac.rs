@@ -2,7 +2,7 @@
 
 use super::layout::{Way, before, is_border};
 use collect_core::redact::{Rule, RuleError, pseudonym::Pseudonyms};
-use memchr::memchr3_iter;
+use memchr::memchr_iter;
 use std::{ops::Range, sync::Arc};
 
 /// `00:00:00:00:00:00`
@@ -45,34 +45,44 @@ pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleE
 
 fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
     let mut done = 0;
-    for sign in memchr3_iter(b':', b'-', b'.', text) {
-        // Of the signs of a log few have others of their kind where an address has them.
-        if sign < done || !has_second(text, sign) {
-            continue;
+    // Of the five signs of an address, three places apart, one is at one of every five places.
+    let mut probe = 0;
+    while let Some(&sign) = text.get(probe) {
+        if (sign == b':' || sign == b'-') && probe >= done {
+            let is_same = |at: &usize| *at >= done && text[*at] == sign;
+            let back = |at: &usize| at.checked_sub(3).filter(is_same);
+            let first = std::iter::successors(Some(probe), back).take(5).last();
+            for at in (first.unwrap_or(probe)..=probe).step_by(3) {
+                if at >= done && text.get(at + 3) == Some(&sign) {
+                    done = done.max(group(text, at, found));
+                }
+            }
         }
-        if text[sign] == b'.' {
-            if let Some(at) = dotted(text, sign, way) {
-                done = at.end;
-                found(at);
-            }
-        } else if let Some(start) = sign.checked_sub(2)
-            && let Some(end) = grouped(text, start)
+        probe += 5;
+    }
+    done = 0;
+    for dot in memchr_iter(b'.', text) {
+        if dot >= done
+            && text.get(dot + 5) == Some(&b'.')
+            && let Some(at) = dotted(text, dot, way)
         {
-            done = end;
-            if end - start == HEADER && text[..start].ends_with(b"MAC=") {
-                found(start..start + LONG);
-                found(start + LONG + 1..start + 2 * LONG + 1);
-            } else if end - start == LONG && !is_date(&text[start..end]) {
-                found(start..end);
-            }
+            done = at.end;
+            found(at);
         }
     }
 }
 
-/// Whether the second sign of an address stands where it does if the first is at `sign`.
-fn has_second(text: &[u8], sign: usize) -> bool {
-    let apart = if text[sign] == b'.' { 5 } else { 3 };
-    text.get(sign + apart) == Some(&text[sign])
+/// Finds what is an address of the groups whose first sign is this; says where they end.
+fn group(text: &[u8], sign: usize, found: &mut dyn FnMut(Range<usize>)) -> usize {
+    let Some(start) = sign.checked_sub(2) else { return 0 };
+    let Some(end) = grouped(text, start) else { return 0 };
+    if end - start == HEADER && text[..start].ends_with(b"MAC=") {
+        found(start..start + LONG);
+        found(start + LONG + 1..start + 2 * LONG + 1);
+    } else if end - start == LONG && !is_date(&text[start..end]) {
+        found(start..end);
+    }
+    end
 }
 
 /// Where two digits, and others with one same sign between, end that begin at `start`.
@@ -132,4 +142,33 @@ fn is_date(text: &[u8]) -> bool {
     let dated = (1..=12).contains(&part(1)) && (1..=31).contains(&part(2))
         || (1..=12).contains(&part(0)) && (1..=31).contains(&part(1));
     dated && part(3) < 24 && part(4) < 60 && part(5) < 60
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        let mut found = Vec::new();
+        find(text.as_bytes(), Way::Hide, &mut |at| found.push(&text[at]));
+        found
+    }
+
+    #[test]
+    fn an_address_is_found_wherever_it_stands() {
+        for before in 0..20 {
+            let before = " ".repeat(before);
+            for address in ["52:54:00:ab:cd:ef", "52-54-00-ab-cd-ef", "5254.00ab.cdef"] {
+                for (head, tail) in [("", ""), ("abc:", ""), ("12:34:56 ", " 10:42-11"), ("(", ".")]
+                {
+                    let text = format!("{before}{head}{address}{tail}");
+                    assert_eq!(found(&text), [address], "{text}");
+                }
+            }
+            let longer = format!("{before}52:54:00:ab:cd:ef:01");
+            assert!(found(&longer).is_empty(), "{longer}");
+            let header = format!("{before}MAC=52:54:00:ab:cd:ef:52:54:00:01:02:03:08:00 ");
+            assert_eq!(found(&header), ["52:54:00:ab:cd:ef", "52:54:00:01:02:03"]);
+        }
+    }
 }

@@ -168,7 +168,9 @@ const WORDS: &[&str] = &[
     "mr ",
     "mr. ",
     "mrs",
+    "ms ",
     "ms. ",
+    "dr ",
     "dr. ",
     "herr ",
     "frau ",
@@ -184,6 +186,11 @@ pub(super) fn rules(
     let mut rules = vec![
         Rule::pattern("person", KEYS.iter().copied(), &format!("{KEYED}{NAME}"))?.valid(is_person),
         Rule::pattern("person", WORDS.iter().copied(), &format!("{SPOKEN}{NAME}"))?
+            .before(|rest| {
+                let sign = |byte: &&u8| b" .:".contains(byte);
+                let first = rest.iter().take(4).find(|byte| !sign(byte));
+                first.is_some_and(|&byte| byte.is_ascii_uppercase() || byte >= 0x80)
+            })
             .valid(is_person),
     ];
     let known: Vec<String> =

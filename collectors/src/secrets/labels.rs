@@ -8,7 +8,11 @@ use super::{
     value::{is_placeholder, is_random, is_secret},
 };
 use collect_core::redact::{Below, Found, Heads, Rule, RuleError};
-use std::{ops::Range, sync::Arc};
+use regex::bytes::Regex;
+use std::{
+    ops::Range,
+    sync::{Arc, LazyLock},
+};
 
 /// Words of labels; every label holds one.
 const ANCHORS: &[&str] = &[
@@ -41,6 +45,12 @@ const ANCHORS: &[&str] = &[
     "coefficient:",
     "priv:",
 ];
+
+/// One of them, anywhere.
+static LABELS: LazyLock<Regex> = LazyLock::new(|| {
+    let any: Vec<String> = ANCHORS.iter().map(|anchor| regex::escape(anchor)).collect();
+    Regex::new(&any.join("|")).expect("words are an expression")
+});
 
 /// A longer line is no label.
 const LONGEST_LABEL: usize = 160;
@@ -259,7 +269,7 @@ fn head(line: &[u8]) -> Option<Arc<dyn Below>> {
         return None;
     }
     let lower = text.to_ascii_lowercase();
-    if !ANCHORS.iter().any(|anchor| memchr::memmem::find(&lower, anchor.as_bytes()).is_some()) {
+    if !LABELS.is_match(&lower) {
         return None;
     }
     const NUMBERS: [&[u8]; 7] = [

@@ -12,7 +12,7 @@ use std::ops::Range;
 ///
 /// What its next step costs is the wait for the memory that the last one named, so walks that do
 /// not wait for each other go nearly as fast together as one of them alone.
-const LANES: usize = 4;
+const LANES: usize = 8;
 
 /// How much one lane takes before the next strip of the text: so little that it stays in the
 /// processor's nearest cache, and what is found in it does, too.
@@ -93,6 +93,7 @@ impl Anchors {
         state
     }
 
+    #[expect(clippy::needless_range_loop, reason = "the lanes go side by side")]
     fn walk_together(
         &self,
         strip: &[u8],
@@ -100,25 +101,23 @@ impl Anchors {
         states: &mut [StateID; LANES],
         hits: &mut [Vec<Hit>; LANES],
     ) {
-        let [mut a, mut b, mut c, mut d] = *states;
-        let (first, second) = strip.split_at(2 * LANE);
-        let ((one, two), (three, four)) = (first.split_at(LANE), second.split_at(LANE));
-        let lanes = one.iter().zip(two).zip(three.iter().zip(four)).enumerate();
-        for (index, ((&one, &two), (&three, &four))) in lanes {
-            a = self.next(a, one);
-            b = self.next(b, two);
-            c = self.next(c, three);
-            d = self.next(d, four);
-            let special = |state| self.automaton.is_special(state);
-            if special(a) || special(b) || special(c) || special(d) {
-                for (lane, state) in [a, b, c, d].into_iter().enumerate() {
-                    if special(state) {
+        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &strip[lane * LANE..][..LANE]);
+        let mut now = *states;
+        for index in 0..LANE {
+            let mut any = false;
+            for lane in 0..LANES {
+                now[lane] = self.next(now[lane], lanes[lane][index]);
+                any |= self.automaton.is_special(now[lane]);
+            }
+            if any {
+                for (lane, state) in now.into_iter().enumerate() {
+                    if self.automaton.is_special(state) {
                         self.note(state, at + lane * LANE + index + 1, &mut hits[lane]);
                     }
                 }
             }
         }
-        *states = [a, b, c, d];
+        *states = now;
     }
 
     #[cold]

@@ -264,7 +264,8 @@ impl Cutter {
         } else {
             memchr(b'\n', &self.held[first - 1..cut]).map_or(cut, |feed| first + feed)
         };
-        let mut rest = self.redaction.buffer(self.held.len() - keep);
+        // What comes next is added to it.
+        let mut rest = self.redaction.buffer(self.held.len());
         rest.extend_from_slice(&self.held[keep..]);
         self.given = cut - keep;
         self.held.truncate(seen);

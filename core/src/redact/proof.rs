@@ -8,7 +8,7 @@ use super::{
     RuleError,
     rule::{Kind, Rule, regex},
 };
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Match, packed};
 use regex::bytes::Regex;
 use std::ops::Range;
 use thiserror::Error;
@@ -28,7 +28,7 @@ const LONGEST_TOKEN: usize = 128;
 /// What must not be in a text.
 pub(super) struct Proof {
     /// The forms of known secrets, with their rules.
-    literals: Option<(AhoCorasick, Vec<String>)>,
+    literals: Option<(Literals, Vec<String>)>,
     /// All shapes in one expression.
     any: Option<Regex>,
     /// Each shape, with its rule.
@@ -58,13 +58,8 @@ impl Proof {
         let literals = if literals.is_empty() {
             None
         } else {
-            // A prefilter by rare bytes stops at every other byte of a log.
-            let automaton = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::DFA))
-                .prefilter(false)
-                .build(literals)
-                .map_err(|error| unusable(error.to_string()))?;
-            Some((automaton, owners))
+            let all = Literals::compile(&literals).map_err(|error| unusable(error.to_string()))?;
+            Some((all, owners))
         };
         let any: Vec<_> = shapes.iter().map(|(shape, _)| format!("(?:{shape})")).collect();
         let any = if any.is_empty() { None } else { Some(regex("all", &any.join("|"))?) };
@@ -74,11 +69,10 @@ impl Proof {
     /// Whether nothing of it is in the text.
     pub(super) fn of(&self, text: &[u8]) -> Result<(), Left> {
         let left = |rule: &String| Err(Left { rule: rule.clone() });
-        if let Some((automaton, owners)) = &self.literals {
-            let mut found = automaton.find_iter(text);
-            if let Some(found) = found.find(|found| !is_in_token(text, found.range())) {
-                return left(&owners[found.pattern()]);
-            }
+        if let Some((literals, owners)) = &self.literals
+            && let Some(literal) = literals.find(text, |at| !is_in_token(text, at))
+        {
+            return left(&owners[literal]);
         }
         if let Some(any) = &self.any
             && let Some(found) = any.find_iter(text).find(|found| is_varied(found.as_bytes()))
@@ -87,6 +81,35 @@ impl Proof {
             return left(of.map_or(&self.shapes[0].1, |(_, rule)| rule));
         }
         Ok(())
+    }
+}
+
+/// Known secrets, all looked for at once.
+enum Literals {
+    /// As few as can be compared with several places of a text at once.
+    Few(packed::Searcher),
+    Many(AhoCorasick),
+}
+
+impl Literals {
+    fn compile(literals: &[&Vec<u8>]) -> Result<Self, BuildError> {
+        if let Some(few) = packed::Searcher::new(literals) {
+            return Ok(Self::Few(few));
+        }
+        // A prefilter by rare bytes stops at every other byte of a log.
+        let kind = Some(AhoCorasickKind::DFA);
+        let many = AhoCorasick::builder().kind(kind).prefilter(false).build(literals)?;
+        Ok(Self::Many(many))
+    }
+
+    /// The number of the first that stands where it `counts`.
+    fn find(&self, text: &[u8], counts: impl Fn(Range<usize>) -> bool) -> Option<usize> {
+        let counts = |found: &Match| counts(found.range());
+        let found = match self {
+            Self::Few(few) => few.find_iter(text).find(counts),
+            Self::Many(many) => many.find_iter(text).find(counts),
+        };
+        found.map(|found| found.pattern().as_usize())
     }
 }
 

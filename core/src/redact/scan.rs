@@ -136,6 +136,9 @@ impl<'c, 't> Scan<'c, 't> {
         match &self.compiled.rules[rule].kind {
             Kind::Pattern(pattern) => {
                 let line = self.line(at.start);
+                if pattern.before.is_some_and(|before| !before(&self.text[at.end..line.end])) {
+                    return;
+                }
                 self.done[rule] = past(self.text, line.end);
                 self.pattern(rule, pattern, line);
             }

@@ -6,13 +6,13 @@
 use std::sync::{Mutex, PoisonError};
 
 /// Smaller buffers are not worth it.
-const LEAST: usize = 1 << 20;
+const LEAST: usize = 128 << 10;
 
 /// Larger ones are not kept, whatever they were for.
 const LARGEST: usize = 8 << 20;
 
-/// So many wait to be used again, at most.
-const MOST: usize = 8;
+/// So many bytes wait to be used again, at most.
+const MOST: usize = 64 << 20;
 
 /// Buffers that wait to be used again.
 #[derive(Default)]
@@ -35,7 +35,8 @@ impl Spares {
         if (LEAST..=LARGEST).contains(&spare.capacity()) {
             spare.clear();
             let mut spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if spares.len() < MOST {
+            let waiting: usize = spares.iter().map(Vec::capacity).sum();
+            if waiting + spare.capacity() <= MOST {
                 spares.push(spare);
             }
         }

@@ -200,7 +200,7 @@ impl<'c> Copy<'c> {
                 if self.tools.stop.load(Ordering::Relaxed) {
                     return Err(Halt::Stopped);
                 }
-                let mut chunk = Vec::with_capacity(CHUNK);
+                let mut chunk = self.tools.redaction.buffer(CHUNK);
                 input.take(CHUNK as u64).read_to_end(&mut chunk)?;
                 ended = chunk.is_empty();
                 self.bytes += chunk.len() as u64;
@@ -271,6 +271,7 @@ impl<'c> Copy<'c> {
         if let Some(preview) = &mut self.preview {
             preview.redacted(&bytes);
         }
+        redaction.spare(bytes);
         Ok(())
     }
 }

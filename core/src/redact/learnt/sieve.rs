@@ -23,21 +23,25 @@ pub(crate) struct Sieve(Vec<u8>);
 impl Sieve {
     /// The sieve of a text.
     pub(crate) fn of(text: &[u8]) -> Self {
-        // A byte for each mark: setting a bit would have to wait for what was set before.
-        let most = (text.len() * ROOM).next_power_of_two().clamp(FEWEST, 1 << BITS);
+        // A byte for each mark: setting a bit would have to wait for what was set before. Of the groups
+        // in a text hardly half are different ones.
+        let most = (text.len() * ROOM * 3 / 8).next_power_of_two().clamp(FEWEST, 1 << BITS);
         let mut marks = vec![0_u8; most];
         // The last group has nothing behind it that a word could be read with.
         let (words, last) = (text.windows(8), &text[text.len().saturating_sub(8)..]);
         let words = words.map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
         words.for_each(|word| marks[mark(word) & (most - 1)] = 1);
         last.windows(GRAM).for_each(|gram| marks[mark(word_of(gram)) & (most - 1)] = 1);
-        let set: usize = marks.iter().map(|&mark| usize::from(mark)).sum();
-        while marks.len() / 2 >= FEWEST.max(set * ROOM) {
-            let upper = marks.split_off(marks.len() / 2);
-            marks.iter_mut().zip(upper).for_each(|(lower, upper)| *lower |= upper);
+        let (eights, _) = marks.as_chunks();
+        let mut bits: Vec<u8> = eights.iter().map(|&eight| byte_of(eight)).collect();
+        let set: usize = bits.iter().map(|byte| byte.count_ones() as usize).sum();
+        while bits.len() * 8 / 2 >= FEWEST.max(set * ROOM) {
+            let half = bits.len() / 2;
+            let (lower, upper) = bits.split_at_mut(half);
+            lower.iter_mut().zip(upper).for_each(|(lower, upper)| *lower |= *upper);
+            bits.truncate(half);
         }
-        let byte = |eight: &[u8]| eight.iter().rev().fold(0, |byte, mark| byte << 1 | mark);
-        Self(marks.chunks(8).map(byte).collect())
+        Self(bits)
     }
 
     /// Whether the text may hold this.
@@ -62,6 +66,11 @@ impl Sieve {
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         bytes.len().is_power_of_two().then_some(Self(bytes))
     }
+}
+
+/// Eight marks, as bits: of every byte, multiplication brings the lowest bit to the top.
+fn byte_of(marks: [u8; 8]) -> u8 {
+    (u64::from_le_bytes(marks).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
 fn word_of(gram: &[u8]) -> u64 {

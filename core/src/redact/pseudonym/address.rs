@@ -119,6 +119,15 @@ fn turn_any(address: IpAddr, turn: impl Fn(IpAddr, u32) -> IpAddr) -> Option<IpA
     turn_plain(address, turn)
 }
 
+/// Whether an address is the same in all texts.
+pub(super) fn stays(address: IpAddr) -> bool {
+    let within = match address {
+        IpAddr::V6(v6) => embedded(v6).map(IpAddr::from),
+        IpAddr::V4(_) => None,
+    };
+    kept(within.unwrap_or(address)).is_none()
+}
+
 fn turn_plain(address: IpAddr, turn: impl Fn(IpAddr, u32) -> IpAddr) -> Option<IpAddr> {
     let kept = kept(address)?;
     let mask = mask(kept);

@@ -91,6 +91,10 @@ impl Pseudonyms {
     /// The address that stands in for another: private for private, public for public, and in one
     /// subnet with its neighbours. Nothing if it stays, as loopback and documentation do.
     pub fn address(&self, address: IpAddr) -> Option<IpAddr> {
+        // What stays is told faster than it is remembered.
+        if address::stays(address) {
+            return None;
+        }
         self.known.of(address, |address| self.addresses.hide(*address))
     }
 
