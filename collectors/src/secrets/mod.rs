@@ -69,3 +69,5 @@ fn plain_rules() -> Result<Vec<Rule>, RuleError> {
 
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod needed;
