@@ -2,19 +2,18 @@
 
 use super::{
     Stop,
-    pack::{self, Digests, Edges, EntryMeta, PackedBatch, PackedPart, Prefix, Whole},
+    large::Large,
+    pack::{self, EntryMeta, PackedBatch, PackedPart, Whole},
     step::{End, PackError},
 };
 use crate::{
-    bundle::{EntryRecord, Format, Note, NoteKind, Status, StepRecord, frame},
+    bundle::{EntryRecord, Format, Note, NoteKind, Status, StepRecord},
     plan::PlannedStep,
     redact::Counts,
     spool::{SegmentId, Spool},
 };
 use std::{
-    collections::BTreeMap,
     io,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -55,30 +54,6 @@ pub(crate) struct Batch {
     pub(super) records: Vec<EntryRecord>,
     /// Which of the entries are binary data.
     pub(super) binary: Vec<bool>,
-}
-
-/// A part of a large entry.
-pub(super) struct Part {
-    pub(super) segment: SegmentId,
-    pub(super) sieve: Option<SegmentId>,
-    pub(super) edges: Edges,
-}
-
-pub(crate) struct Large {
-    pub(crate) meta: EntryMeta,
-    pub(crate) digests: Arc<Digests>,
-    /// How many parts there are, stored or not.
-    begun: usize,
-    /// The parts that are stored: the first ones.
-    pub(super) parts: Vec<Part>,
-    /// Parts that wait for earlier ones; nothing for one that is missing.
-    early: BTreeMap<usize, Option<PackedPart>>,
-    /// Whether a part is missing, so that none that follows can be kept.
-    broken: bool,
-    pub(super) truncated: Option<String>,
-    pub(super) lost: bool,
-    /// What it is since secrets were removed that were learnt later.
-    pub(super) mended: Option<Prefix>,
 }
 
 impl Ledger {
@@ -124,13 +99,7 @@ impl Ledger {
 
     /// Begins a large entry.
     pub(crate) fn begin(&mut self, meta: EntryMeta) {
-        let digests = Arc::default();
-        let (parts, early) = (Vec::new(), BTreeMap::new());
-        let (broken, truncated, lost) = (false, None, false);
-        let mended = None;
-        let large =
-            Large { meta, digests, begun: 0, parts, early, broken, truncated, lost, mended };
-        self.items.push(Item::Large(Box::new(large)));
+        self.items.push(Item::Large(Box::new(Large::new(meta))));
         self.begun += 1;
         self.open = Some(self.items.len() - 1);
     }
@@ -141,8 +110,7 @@ impl Ledger {
         let Some(Item::Large(large)) = self.items.get_mut(item) else {
             return None;
         };
-        large.begun += 1;
-        Some((item, large.begun - 1, large))
+        Some((item, large.next_part(), large))
     }
 
     /// Ends the open large entry.
@@ -207,20 +175,17 @@ impl Ledger {
         let Some(large) = self.large(item) else {
             return Ok(());
         };
-        match packed {
+        let packed = match packed {
             Err(PackError::Withheld(note)) => {
-                // What waits gives its memory back: it will never be stored.
-                large.early.clear();
-                if !std::mem::replace(&mut large.lost, true) {
+                if large.withhold() {
                     self.note(note);
                 }
                 return Ok(());
             }
-            _ if large.lost => return Ok(()),
-            Err(PackError::Lost) => _ = large.early.insert(number, None),
-            Ok(part) => _ = large.early.insert(number, Some(part)),
-        }
-        let Err(error) = large.store_next(spool) else {
+            Err(PackError::Lost) => None,
+            Ok(part) => Some(part),
+        };
+        let Err(error) = large.store(number, packed, spool) else {
             return Ok(());
         };
         let path = large.meta.path.clone();
@@ -345,62 +310,6 @@ impl Ledger {
     }
 }
 
-impl Large {
-    /// Stores what is next in order, as far as it is there.
-    fn store_next(&mut self, spool: &mut Spool) -> io::Result<()> {
-        while !self.broken
-            && let Some(next) = self.early.remove(&self.parts.len())
-        {
-            match next.map(|part| store(part, spool)) {
-                Some(Ok(part)) => self.parts.push(part),
-                Some(Err(error)) => {
-                    self.broken = true;
-                    self.early.clear();
-                    return Err(error);
-                }
-                None => self.broken = true,
-            }
-        }
-        if self.broken {
-            self.early.clear();
-        }
-        Ok(())
-    }
-
-    fn settle(
-        self,
-        bundle: &str,
-        format: Format,
-        spool: &mut Spool,
-        order: &mut Vec<SegmentId>,
-    ) -> io::Result<Option<EntryRecord>> {
-        let Self { meta, digests, begun, parts, mut truncated, lost, mended, .. } = self;
-        if lost {
-            return Ok(None);
-        }
-        if parts.len() < begun {
-            truncated.get_or_insert_with(|| "cut here: the rest could not be kept".to_owned());
-        }
-        let prefix = mended.unwrap_or_else(|| digests.prefix(parts.len()));
-        let (size, redactions) = (prefix.size, prefix.redactions.clone());
-        let header = frame::header(&format!("{bundle}/{}", meta.path), size, meta.modified)?;
-        order.push(spool.keep(format.compress(&header)?));
-        order.extend(parts.iter().map(|part| part.segment));
-        let padding = frame::padding(size);
-        if !padding.is_empty() {
-            order.push(spool.keep(format.compress(padding)?));
-        }
-        Ok(Some(pack::record(meta, size, prefix.sha256(), truncated, redactions)))
-    }
-}
-
-fn store(part: PackedPart, spool: &mut Spool) -> io::Result<Part> {
-    let PackedPart { compressed, sieve, edges, .. } = part;
-    let segment = spool.put_part(compressed)?;
-    let sieve = sieve.and_then(|sieve| spool.aside(sieve.into_bytes()).ok());
-    Ok(Part { segment, sieve, edges })
-}
-
 /// What was cut, where nobody has said it: the first in full, the others by their number.
 fn cuts(entries: &[EntryRecord]) -> impl Iterator<Item = Note> {
     let mut cut =
@@ -439,8 +348,11 @@ fn missing(source: &str, what: &str, error: &io::Error) -> Note {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gather::permits::Permits, host::Deadline};
-    use std::path::Path;
+    use crate::{
+        gather::{pack::Edges, permits::Permits},
+        host::Deadline,
+    };
+    use std::{path::Path, sync::Arc};
 
     fn packed(bytes: &[u8]) -> PackedPart {
         let deadline = Deadline::after(Duration::from_secs(1), Arc::default());

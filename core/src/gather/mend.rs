@@ -6,7 +6,8 @@
 //! before.
 
 use super::{
-    ledger::{Batch, Item, Large, Ledger},
+    large::Large,
+    ledger::{Batch, Item, Ledger},
     pack::{Prefix, add, frame_entry, hexadecimal, withheld_at_last, withheld_binary},
 };
 use crate::{

@@ -9,6 +9,7 @@
 //!   starts steps, ends them at their deadlines, and abandons those that do not even stop.
 
 mod coordinator;
+mod large;
 #[cfg(test)]
 mod learning_tests;
 mod ledger;
