@@ -26,10 +26,8 @@ fn left(rules: Vec<Rule>) -> usize {
 }
 
 /// What is only found if it is asked for.
-const OF_LOGS: &[&str] = &[
-    "Nov 23 10:42:00 «box9» sshd[7]: up",
-    "2026-11-23T10:42:00.123+01:00 «cache7» app: up",
-];
+const OF_LOGS: &[&str] =
+    &["Nov 23 10:42:00 «box9» sshd[7]: up", "2026-11-23T10:42:00.123+01:00 «cache7» app: up"];
 
 #[test]
 fn without_any_one_of_the_rules_an_identity_is_left() {

@@ -23,7 +23,7 @@ pub(super) struct Form {
     pub(super) title: String,
     flags: Vec<String>,
     /// What stays and what goes in turn, beginning and ending with what stays.
-    parts: Vec<Vec<u8>>,
+    pub(super) parts: Vec<Vec<u8>>,
 }
 
 impl Form {

@@ -70,4 +70,6 @@ fn plain_rules() -> Result<Vec<Rule>, RuleError> {
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod mangled;
+#[cfg(test)]
 mod needed;

@@ -126,9 +126,8 @@ pub(super) fn is_secret(option: &str) -> bool {
     let mut words = option.split(|c: char| !c.is_alphanumeric());
     words.any(|word| {
         SECRET_WORDS.iter().any(|secret| {
-            let slips = usize::from(secret.len() > 3);
             let plural = word.strip_suffix('s').unwrap_or(word);
-            strsim::osa_distance(plural, secret) <= slips || word.ends_with(secret)
+            strsim::osa_distance(plural, secret) <= 1 || word.ends_with(secret)
         })
     })
 }
@@ -169,11 +168,11 @@ impl Open {
     }
 }
 
-/// The text with every secret replaced by as many asterisks, so that columns stay what they are.
+/// The text with every secret replaced by as many asterisks, so that places in it stay what they are.
 ///
 /// What is wrong with a profile may be how it is written, so that nothing more is expected of a line
 /// than the name of an option before its value.
-fn without_secrets(text: &str) -> String {
+pub(super) fn without_secrets(text: &str) -> String {
     let mut open = Open::Nothing;
     let hide = |line: &str| {
         let before = open;
@@ -273,6 +272,7 @@ mod tests {
             "token \"hunter2\"",
             "\"upload-token\" = \"hunter2\"",
             "tokne = \"hunter2",
+            "kye = \"hunter2\"",
             "token = \"\"\"\nhunter2\n\"\"\"",
             "values = '''\nhunter2\n''' # x\n",
             "values = [\n  \"a]\",\n  { file = \"x\" }\n  , \"hunter2\" ]",
