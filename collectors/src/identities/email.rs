@@ -62,8 +62,13 @@ const UNITS: &[&str] = &[
     "jar",
 ];
 
-/// Names of ciphers and extensions of OpenSSH (PROTOCOL, section 1) end in these.
+/// Names of ciphers and extensions of OpenSSH (PROTOCOL, section 1) end in these, and others that are
+/// nobody's.
 const PROTOCOLS: &[&str] = &[
+    // What manuals write for any domain.
+    "domain.name",
+    "host.domain.name",
+    "domain.tld",
     "openssh.com",
     "libssh.org",
     "lysator.liu.se",
@@ -75,6 +80,9 @@ const PROTOCOLS: &[&str] = &[
 /// The longest parts (RFC 5321, section 4.5.3.1).
 const LOCAL: usize = 64;
 const DOMAIN: usize = 253;
+
+/// Longer passwords are not looked for in URLs.
+const USERINFO: usize = 512;
 
 pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
@@ -141,9 +149,20 @@ fn is_domain(domain: &[u8]) -> bool {
         && !PROTOCOLS.contains(&lower.as_str())
 }
 
-/// Whether what stands before the `@` is the password of a URL.
+/// Whether what stands before the `@` is the password of a URL, or the end of it.
 fn is_userinfo(text: &[u8], start: usize) -> bool {
-    let head = &text[start.saturating_sub(128)..start];
-    let from = head.iter().rposition(u8::is_ascii_whitespace).map_or(0, |space| space + 1);
-    before(text, start) == Some(b':') && has_any(&head[from..], &["://"])
+    let head = &text[start.saturating_sub(USERINFO)..start];
+    let from = head.iter().rposition(|b| b.is_ascii_whitespace() || b"\"'<>".contains(b));
+    let head = &head[from.map_or(0, |at| at + 1)..];
+    let Some(scheme) = memchr::memmem::rfind(head, b"://") else {
+        return false;
+    };
+    let user = &head[scheme + 3..];
+    let Some(colon) = user.iter().position(|&b| b == b':') else {
+        return false;
+    };
+    // In `https://host:8080/for/`, what follows is a path.
+    let port = user[colon + 1..].split(|&b| b == b'/').next().unwrap_or_default();
+    let is_path = user.contains(&b'/') && port.iter().all(u8::is_ascii_digit);
+    !is_path && !user[..colon].iter().any(|b| b"/?#".contains(b))
 }

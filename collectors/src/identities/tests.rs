@@ -86,6 +86,7 @@ pub(super) const HITS: &[&str] = &[
     "mail from=<«zoe.madeup@made-up.net»> size=1204",
     r#""email":"«zoe+tag@mail.made-up.co.uk»""#,
     "write to «zmadeup@made-up.net».",
+    "GET https://192.0.2.7:8080/of/«zoe@mail.made-up.net»",
     // Numbers.
     "contact phone «548-555-0164x3906» updated",
     "sms to «+48 787 932 062» queued",
@@ -148,6 +149,10 @@ const MISSES: &[&str] = &[
     r#""address":"0x7f3a21" address: unknown "address":"/run/x.sock""#,
     "Linux version 6.1.0 (builder@build.made-up.org) (gcc 12.2)",
     "e-mail: nobody@example.com",
+    "# sender=scrub@host.domain.name",
+    "ssh -p 22 to 98.76.54.32 or http://1.2.3.4:8080/",
+    "clone https://x:made_0123456789-up@git.example.com/shop.git",
+    "clone https://x:$6$made/up/hash1@git.example.com/shop.git",
 ];
 
 #[test]

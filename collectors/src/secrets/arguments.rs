@@ -278,8 +278,10 @@ fn inner_quoted(line: &[u8], start: usize, slashes: usize, argument: &mut Argume
 
 /// Whether an argument can be a secret and is no name of a variable, option or mask.
 pub(super) fn is_secret_argument(value: &[u8]) -> bool {
+    // The end of `<user:password>` in a manual.
+    let is_shown = value.ends_with(b">") && !value.contains(&b'<');
     value.len() >= 2
-        && !is_placeholder(value)
+        && !is_placeholder(if is_shown { &value[..value.len() - 1] } else { value })
         && !value.starts_with(b"-")
         && !value.starts_with(b"$")
         && !value.iter().all(|&b| b == b'z')

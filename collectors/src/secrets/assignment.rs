@@ -20,6 +20,8 @@ const NOUNS: &[(&str, &[&str])] = &[
         &[
             "pass",
             "pwd",
+            "pswd",
+            "pasword",
             "rootpw",
             "bindpw",
             "adminpw",
@@ -162,11 +164,23 @@ fn is_of_parts(name: &[u8]) -> bool {
     NAMES.contains(&&*name.to_ascii_lowercase())
 }
 
+/// Settings of units that say which credential is meant (systemd.exec(5), systemd.unit(5)).
+const NAMES_OF_CREDENTIALS: [&[u8]; 6] = [
+    b"ConditionCredential",
+    b"AssertCredential",
+    b"ImportCredential",
+    b"LoadCredential",
+    b"LoadCredentialEncrypted",
+    b"ImportCredentialEncrypted",
+];
+
 /// How much the key says, by its name and where it stands.
 fn strength_of(line: &[u8], name: &Range<usize>, query: bool) -> Option<Strength> {
     let text = &line[name.clone()];
     // What follows begins with a name of its own (systemd.exec(5)).
-    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential") {
+    if text.len() >= 13 && text[..13].eq_ignore_ascii_case(b"setcredential")
+        || NAMES_OF_CREDENTIALS.contains(&text)
+    {
         return None;
     }
     match strength(text) {
@@ -194,6 +208,9 @@ pub(super) fn assigned(
         return None;
     }
     let raw = value(line, start, place, sign, subject.strength)?;
+    if place.option && subject.strength == Strength::Weak && is_passed(line, &raw, subject.name) {
+        return Some(Found { value: raw.at, quote: false });
+    }
     if !fits(line, place, sign, &raw, subject) {
         return None;
     }
@@ -232,12 +249,19 @@ pub(super) fn judged(
             text = &line[at.clone()];
             strength = Strength::Password;
         }
+    } else if subject.name.to_ascii_lowercase().ends_with(b"userpwd")
+        && let Some(colon) = user(text, b"users")
+    {
+        // What libcurl calls both, CURLOPT_USERPWD(3).
+        at.start += colon + 1;
+        text = &line[at.clone()];
     }
     let code = is_code(subject.name)
         && (4..=8).contains(&text.len())
         && text.iter().all(u8::is_ascii_digit);
     let fingerprint = is_fingerprint(subject.name, text);
-    if fingerprint || !(code || is_secret(text, strength, raw.quoted)) {
+    let named = strength != Strength::Password && names_itself(subject.name, text);
+    if fingerprint || named || !(code || is_secret(text, strength, raw.quoted)) {
         return None;
     }
     let number = text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
@@ -253,6 +277,17 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
     let leads = place.first || place.directive;
     match sign {
         // Behind white space alone stand the words of sentences, unless in quotes.
+        // `pass "--quiet" to it`: what is passed on.
+        Sign::Space
+            if !place.option
+                && !leads
+                && raw.quoted
+                && (text.starts_with(b"-")
+                    || subject.name.eq_ignore_ascii_case(b"pass")
+                        && !text.iter().any(u8::is_ascii_digit)) =>
+        {
+            false
+        }
         Sign::Space if !place.option && raw.quoted => match subject.strength {
             Strength::Password => {
                 leads || !text.contains(&b'/') && !text.contains(&b'.') || !text.contains(&b' ')
@@ -274,8 +309,20 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         }
         // Columns of help are farther apart than an option and its value.
         Sign::Space => !text.starts_with(b"-") && !line[..raw.at.start].ends_with(b"  "),
-        // `(passwd:chauthtok)`: PAM's name for what it does.
-        Sign::Colon => text != b"chauthtok" && !subject.name.ends_with(b"PASS"),
+        // `(passwd:chauthtok)`: PAM's name for what it does. Tests that pass say `PASS: name`.
+        // What goes on with `//` is a URL, of which the name is the scheme.
+        Sign::Colon => {
+            text != b"chauthtok"
+                && (place.json || !matches!(subject.name, b"PASS" | b"XPASS"))
+                && !(weak && text.starts_with(b"//"))
+        }
+        // A program compares with what it does not allow as well.
+        Sign::Differs => {
+            raw.quoted
+                && (subject.strength == Strength::Password
+                    || is_password_like(text)
+                    || is_generated(text))
+        }
         Sign::Comma => {
             let behind = line[raw.at.end..].iter().skip(1).find(|b| !b.is_ascii_whitespace());
             raw.quoted && matches!(behind, Some(b')' | b'}' | b'>'))
@@ -306,6 +353,35 @@ fn user(text: &[u8], name: &[u8]) -> Option<usize> {
     .then_some(colon)
 }
 
+/// Whether what the option `--key` is given is a key, and no file, column, or number of a key.
+fn is_passed(line: &[u8], raw: &Value, name: &[u8]) -> bool {
+    let text = &line[raw.at.clone()];
+    let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let stem = &text[..text.len() - digits];
+    let has = |of: fn(&u8) -> bool| stem.iter().any(of);
+    let is_mixed =
+        has(u8::is_ascii_digit) || has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let is_numbered = !is_mixed && (digits < 3 || stem.iter().any(|b| b"-_".contains(b)));
+    name.eq_ignore_ascii_case(b"key")
+        && text.len() >= 8
+        && !text.iter().any(|b| b"/:,".contains(b))
+        && !has_file_ending(text)
+        && !text.iter().all(u8::is_ascii_hexdigit)
+        && !is_numbered
+        && is_password_like(text)
+}
+
+/// Whether a text ends as names of files and hosts do: `.pem`, `.p12`, `.com`.
+fn has_file_ending(text: &[u8]) -> bool {
+    let dot = text.iter().rposition(|&b| b == b'.');
+    dot.is_some_and(|dot| {
+        let ending = &text[dot + 1..];
+        ending.len() <= 5
+            && ending.first().is_some_and(u8::is_ascii_lowercase)
+            && ending.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
+}
+
 /// Whether a name is that of a few digits that let whoever has them in.
 fn is_code(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
@@ -326,6 +402,15 @@ fn is_id(name: &[u8]) -> bool {
     [&b"access_key_id"[..], b"accesskeyid", b"access-key-id", b"secret_id"]
         .iter()
         .any(|id| lower.ends_with(id))
+}
+
+/// Whether the value is the name of its key, or the end of it, in other signs: a constant for a name.
+fn names_itself(name: &[u8], text: &[u8]) -> bool {
+    let letters = |text: &[u8]| -> Vec<u8> {
+        let letters = text.iter().filter(|b| b.is_ascii_alphanumeric());
+        letters.map(u8::to_ascii_lowercase).collect()
+    };
+    text.len() >= 5 && text.len() <= name.len() + 8 && letters(name).ends_with(&letters(text))
 }
 
 /// Whether the value is the fingerprint of a public key, as `gpg_key` and `signingkey` have it.

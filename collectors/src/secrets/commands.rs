@@ -6,8 +6,12 @@
 mod table;
 
 use self::table::{COMMANDS, Form};
-use super::arguments::{Argument, after, is_secret_argument};
-use Form::{After, Behind, First, Glued, Last, Next, Option as Opt, Slash};
+use super::{
+    arguments::{Argument, after, is_secret_argument},
+    key::{Strength, strength},
+    value::is_secret,
+};
+use Form::{After, Behind, First, Glued, Last, Named, Next, Option as Opt, Slash};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::ops::Range;
 
@@ -109,6 +113,7 @@ fn secrets(form: &Form, arguments: &[Argument], found: &mut Vec<Found>) {
         Behind(option, sign) => behind(option, sign, arguments, &mut take),
         After(word, number) => positional(word, number, arguments, &mut take),
         Slash => slash(arguments, found),
+        Named => named(arguments, found),
         Last(number) => {
             let plain = plain(arguments);
             if plain.len() == number
@@ -235,6 +240,30 @@ fn positional(
     }
 }
 
+/// `KEY SECRET`, where the key is no word of a sentence and says that the value is a secret.
+fn named(arguments: &[Argument], found: &mut Vec<Found>) {
+    let plain = plain(arguments);
+    let is_key = |text: &[u8]| {
+        let is_name = text.iter().any(|b| b"._:-/".contains(b))
+            || text[1..].iter().any(u8::is_ascii_uppercase);
+        // `user.signingkey` says which key is used, and is none.
+        is_name && !text.contains(&b'=') && !text.to_ascii_lowercase().ends_with(b"signingkey")
+    };
+    for (index, key) in plain.iter().enumerate().filter(|(_, key)| is_key(&key.text)) {
+        // Composer has the name of a user before the password.
+        let users = key.text.starts_with(b"http-basic.");
+        let strength = if users { Some(Strength::Password) } else { strength(&key.text) };
+        let Some(value) = plain.get(index + 1 + usize::from(users)) else { return };
+        if let Some(strength) = strength
+            && is_secret_argument(&value.text)
+            && is_secret(&value.text, strength, false)
+        {
+            found.push(value.place(0..value.text.len()).into());
+            return;
+        }
+    }
+}
+
 /// `user/SECRET@database`, also behind `userid=`.
 fn slash(arguments: &[Argument], found: &mut Vec<Found>) {
     for argument in arguments {
@@ -243,7 +272,9 @@ fn slash(arguments: &[Argument], found: &mut Vec<Found>) {
         let Some(at) = text.iter().position(|&b| b == b'/') else { continue };
         let user = text.get(equals..at).unwrap_or_default();
         let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_$#\"".contains(b);
-        if user.is_empty() || !user.iter().all(is_name) {
+        // A name begins with a letter; `12/28` is a date.
+        let begins = user.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'"');
+        if !begins || !user.iter().all(is_name) {
             continue;
         }
         let rest = &text[at + 1..];

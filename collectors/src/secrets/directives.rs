@@ -1,7 +1,7 @@
 //! Configuration of routers, switches and firewalls: lines of words, of which one names a secret and
 //! a later one is it.
 
-use super::{value::is_placeholder, words::Words};
+use super::{phrase::rest_of_name, value::is_placeholder, words::Words};
 use collect_core::redact::{Found, Rule, RuleError};
 use std::{ops::Range, sync::LazyLock};
 
@@ -144,7 +144,8 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
         let value = words[next].clone();
         let quoted = value.start > 0 && line[value.start - 1] == b'"';
         let shown = &line[value.clone()];
-        let lower = !shown.iter().any(|b| !b.is_ascii_lowercase());
+        let word = shown.strip_suffix(b".").unwrap_or(shown);
+        let lower = !word.iter().any(|b| !b.is_ascii_lowercase());
         // A lone noun and a word are as well the start of a sentence.
         let community = noun == b"community";
         let last = next + 1 == words.len() || community && next + 2 == words.len();
@@ -166,7 +167,7 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
             let start = if shown.starts_with(b"0x") && shown.len() > 10 {
                 value.start + 2
             } else {
-                value.start
+                value.start + rest_of_name(shown)
             };
             found.push(start..value.end);
             at = next + 1;

@@ -2,14 +2,12 @@
 
 use super::{
     key::Strength,
+    phrase::{LONGEST_PHRASE, phrase, rest_of_name, whole_rest},
     place::{Place, run},
     sign::Sign,
-    value::{LOOKED_AT, is_placeholder},
+    value::LOOKED_AT,
 };
 use std::ops::Range;
-
-/// A longer text is no password of several words.
-const LONGEST_PHRASE: usize = 256;
 
 pub(super) struct Value {
     pub(super) at: Range<usize>,
@@ -55,7 +53,9 @@ pub(super) fn value(
     strength: Strength,
 ) -> Option<Value> {
     let start = start + marks(&line[start..], sign)?;
+    let start = start + if sign == Sign::Space { rest_of_name(&line[start..]) } else { 0 };
     let start = start + wrapper(&line[start..]);
+    let start = start + fallback(&line[start..]);
     let slashes = run(line, start, |b| b == b'\\');
     let quote = line.get(start + slashes).copied();
     if sign == Sign::Element {
@@ -65,7 +65,13 @@ pub(super) fn value(
         && let Some(quote @ (b'"' | b'\'' | b'`')) = quote
         && (place.quote != Some(quote) || slashes > 0)
     {
-        return Some(opened(line, start + slashes, quote, slashes, place));
+        let value = opened(line, start + slashes, quote, slashes, place);
+        // A shell puts there what the command says; Go writes strings so, but has blanks before.
+        let is_command = quote == b'`'
+            && sign == Sign::Equals
+            && line[..start].ends_with(b"=")
+            && line[value.at.clone()].contains(&b' ');
+        return (!is_command).then_some(value);
     }
     let limit =
         if strength == Strength::Weak || sign == Sign::Space { LOOKED_AT + 1 } else { usize::MAX };
@@ -135,6 +141,29 @@ fn wrapper(text: &[u8]) -> usize {
         at += WRAPPERS.iter().find(fits).map_or(0, |wrapper| wrapper.len());
     }
     at
+}
+
+/// The length of `getenv("NAME", ` before what is taken if there is no such variable.
+fn fallback(text: &[u8]) -> usize {
+    let name =
+        run(&text[..text.len().min(32)], 0, |b| b.is_ascii_alphanumeric() || b"._:".contains(&b));
+    let lower = text[..name].to_ascii_lowercase();
+    let reads = lower.ends_with(b"env") || lower.ends_with(b"environ.get");
+    if !reads || text.get(name) != Some(&b'(') {
+        return 0;
+    }
+    let Some(quote @ (b'"' | b'\'')) = text.get(name + 1) else {
+        return 0;
+    };
+    let variable = name + 2;
+    let len = run(text, variable, |b| b.is_ascii_alphanumeric() || b == b'_');
+    let rest = &text[variable + len..];
+    if rest.first() != Some(quote) || rest.get(1) != Some(&b',') {
+        return 0;
+    }
+    let blank = run(rest, 2, |b| b == b' ');
+    let opens = matches!(rest.get(2 + blank), Some(b'"' | b'\''));
+    if opens { variable + len + 2 + blank } else { 0 }
 }
 
 /// A value that a quote at `at` opens: once, doubled, or three times.
@@ -227,12 +256,20 @@ fn within_quotes(rest: &[u8], place: &Place, sign: Sign) -> Option<usize> {
     let reach = &rest[..rest.len().min(LONGEST_PHRASE)];
     let end =
         (0..reach.len()).find(|&at| reach[at] == quote && (at == 0 || reach[at - 1] != b'\\'))?;
-    let text = &reach[..end];
+    // A line that is escaped ends a value where the next line sets a name.
+    let line = (0..end).find(|&at| {
+        let next = &reach[at..end];
+        [&b"\\n"[..], b"\\r"].iter().any(|escape| next.starts_with(escape) && is_pair(&next[2..]))
+    });
+    if line == Some(0) {
+        return None;
+    }
+    let text = &reach[..line.unwrap_or(end)];
     let words =
         text.iter().any(|b| b"\"'$|".contains(b)) || text.windows(2).any(|pair| pair == b" -");
     let plain = !words && !text.iter().any(|b| b"=;&,{}".contains(b))
         || !text.contains(&b' ') && !is_list(text);
-    plain.then_some(end)
+    plain.then_some(text.len())
 }
 
 /// Whether a text begins with a label such as `{SSHA}`, with something behind it.
@@ -297,42 +334,6 @@ fn braced(rest: &[u8], place: &Place) -> Option<usize> {
     }
 }
 
-/// Whether a bare password may have spaces in it: the only thing in a line of a configuration file.
-fn whole_rest(rest: &[u8], place: &Place, sign: Sign, strength: Strength) -> bool {
-    if !(place.first || place.directive && sign == Sign::Space)
-        || place.json
-        || place.option
-        || rest.len() >= LONGEST_PHRASE
-        || strength == Strength::Weak
-    {
-        return false;
-    }
-    let rest = &rest[..phrase(rest)];
-    let words = memchr::memchr_iter(b' ', rest).count();
-    let first = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let typed = first == b"ENC" || first.iter().all(u8::is_ascii_digit);
-    let space = sign == Sign::Space
-        && (strength == Strength::Password || place.directive)
-        && words < 3
-        && words > 0
-        && !typed;
-    words < 8
-        && first.len() >= 2
-        && !is_placeholder(first)
-        && !rest.iter().any(|b| b"={}\"".contains(b))
-        && !rest.windows(2).any(|pair| pair == b": " || pair == b", ")
-        && (matches!(sign, Sign::Equals | Sign::Colon)
-            || space && rest.iter().any(u8::is_ascii_digit) && rest[0].is_ascii_uppercase())
-}
-
-/// The length of a phrase, which a comment may follow.
-fn phrase(rest: &[u8]) -> usize {
-    let end = rest.iter().position(|&b| b == 0 || b == b'\r' || b == 0x1b).unwrap_or(rest.len());
-    let comment =
-        |pair: &[u8]| pair[0].is_ascii_whitespace() && (pair[1] == b'#' || pair[1] == b';');
-    rest[..end].windows(2).position(comment).unwrap_or(end)
-}
-
 /// How long bare text goes on as one value.
 fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
     let ends = |at: usize| {
@@ -350,7 +351,8 @@ fn bare(rest: &[u8], place: &Place, limit: usize) -> usize {
                 !place.option
                     && (!place.first
                         || next.is_none_or(u8::is_ascii_whitespace)
-                        || is_pair(&rest[at + 1..]))
+                        || is_pair(&rest[at + 1..])
+                        || rest_of_name(&rest[at + 1..]) > 0)
             }
             b'|' => is_pair(&rest[at + 1..]),
             b'\\' => ends_escape(&rest[at + 1..]),

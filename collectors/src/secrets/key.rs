@@ -79,7 +79,7 @@ pub(super) fn is_plural(key: &[u8]) -> bool {
 /// What the last of these words names, perhaps together with those before it.
 fn noun(words: &[Word]) -> Option<Strength> {
     let last = words.last()?.text.as_str();
-    if NO_PASSWORDS.have(last) {
+    if NO_PASSWORDS.have(last) || last.ends_with("bypass") {
         return None;
     }
     let short = last.len() <= 12 && (last.ends_with("pass") || last.ends_with("pw"));
@@ -234,6 +234,7 @@ mod tests {
             "compass",
             "passed",
             "hostkey_algorithms",
+            "IFLA_LOCALBYPASS",
         ] {
             assert_eq!(of(key), None, "{key}");
         }

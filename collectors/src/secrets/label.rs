@@ -4,9 +4,10 @@
 use std::ops::Range;
 
 /// Words that a colon sets apart from the secret.
-const LABELS: [&[u8]; 12] = [
-    b"base64:", b"hash:", b"hex:", b"raw:", b"plain:", b"ascii:", b"s:", b"obf:", b"enc:", b"aes:",
-    b"crypt:", b"b64:",
+const LABELS: [&[u8]; 13] = [
+    // openssl-passphrase-options(1)
+    b"pass:", b"base64:", b"hash:", b"hex:", b"raw:", b"plain:", b"ascii:", b"s:", b"obf:", b"enc:",
+    b"aes:", b"crypt:", b"b64:",
 ];
 
 /// Schemes of HTTP authentication.

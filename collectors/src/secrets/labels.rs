@@ -3,6 +3,7 @@
 
 use super::{
     key::{Strength, strength},
+    place::is_key_byte,
     prose::is_noted,
     value::{is_placeholder, is_random, is_secret},
 };
@@ -98,7 +99,8 @@ impl Below for Answer {
                 if number > 1 {
                     return None;
                 }
-                let inner = unwrapped(text);
+                let mut inner = unwrapped(text);
+                inner.start += key_of(&text[inner.clone()]);
                 let value = &text[inner.clone()];
                 let is_word = !value.iter().any(u8::is_ascii_whitespace);
                 let fits = match strength {
@@ -209,6 +211,14 @@ fn unwrapped(text: &[u8]) -> Range<usize> {
         inner.end -= 1;
     }
     inner
+}
+
+/// The length of a key and its sign before a value: the line below a label may set one itself.
+fn key_of(text: &[u8]) -> usize {
+    let name = text.iter().take_while(|&&b| is_key_byte(b)).count();
+    let sign = matches!(text.get(name), Some(b'=' | b':'));
+    let goes_on = text.get(name + 1).is_some_and(u8::is_ascii_alphanumeric);
+    if sign && goes_on && strength(&text[..name]).is_some() { name + 1 } else { 0 }
 }
 
 /// Whether there are letters and several signs that words do not have.

@@ -10,12 +10,14 @@ mod extent;
 mod formats;
 mod http;
 mod key;
+mod kinds;
 mod known;
 mod label;
 mod labels;
 mod lists;
 mod near;
 mod pair;
+mod phrase;
 mod pipes;
 mod place;
 mod prose;
@@ -61,6 +63,7 @@ fn plain_rules() -> Result<Vec<Rule>, RuleError> {
         prose::rules,
         table::rules,
         labels::rules,
+        kinds::rules,
     ] {
         rules.extend(of()?);
     }

@@ -121,10 +121,23 @@ impl Place {
             element: is_element(line, key, head),
             json: before == Some(b'"') && !escaped,
             brace: head.ends_with(b"${"),
-            call: matches!(opener, Some(b'(' | b'{')),
+            call: matches!(opener, Some(b'(' | b'{')) || is_option(&line[key.clone()], spaced),
             quote: before.filter(|_| is_quote && !escaped && !closed),
         }
     }
+}
+
+/// Whether a constant says what a call sets, as in `curl_easy_setopt(curl, CURLOPT_PASSWORD, …)`.
+fn is_option(key: &[u8], head: &[u8]) -> bool {
+    let Some(first) = head.trim_ascii_end().strip_suffix(b",") else {
+        return false;
+    };
+    let name = |b: &u8| b.is_ascii_alphanumeric() || b"_->.&*$".contains(b);
+    let len = first.iter().rev().take_while(|b| name(b)).count();
+    len > 0
+        && first[..first.len() - len].ends_with(b"(")
+        && key.contains(&b'_')
+        && !key.iter().any(u8::is_ascii_lowercase)
 }
 
 /// Whether a key is the name of an element: `<password>x</password>`, `<wsse:Password>`, and not what

@@ -187,6 +187,11 @@ fn word(text: &[u8], from: usize) -> Option<Word> {
             return Some(Word { whole: start..end, inner: from..from + len, quoted: true });
         }
     }
+    if text[open..].starts_with(b"&quot;") {
+        let from = open + 6;
+        let len = memchr::memmem::find(&text[from..], b"&quot;")?;
+        return Some(Word { whole: start..from + len + 6, inner: from..from + len, quoted: true });
+    }
     if text[open..].starts_with(b"<code>") {
         let from = open + 6;
         let len = text[from..].iter().position(|&b| b == b'<')?;
@@ -215,6 +220,22 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         && is_word_byte(anchor[0])
         && anchor[0] != b'-'
     {
+        return None;
+    }
+    // The name of a file, as in `/etc/pam.d/passwd`.
+    // Helm marks what changes with a secret as `checksum/secret`, AWS names one `arn:…:secret:name`.
+    let before = &line[..at.start];
+    if matches!(before.last(), Some(b'/' | b':')) {
+        let len = before.iter().rev().take(128).take_while(|b| !b.is_ascii_whitespace()).count();
+        let word = &before[before.len() - len..];
+        let slashes = memchr::memchr_iter(b'/', word).count();
+        let is_arn = memchr::memmem::find(word, b"arn:").is_some();
+        if word.ends_with(b"/") && slashes >= 2 || word.ends_with(b"checksum/") || is_arn {
+            return None;
+        }
+    }
+    // A parameter of a URL ends with it, or before the next.
+    if matches!(line[..at.start].last(), Some(b'?' | b'&')) {
         return None;
     }
     let text = &line[..line.len().min(at.end + REACH)];
@@ -284,12 +305,39 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             next = found.whole.end;
             continue;
         }
+        if bound && !found.quoted && is_made(line, &found) && is_given(&text[..found.whole.start]) {
+            return Some(found.inner.into());
+        }
         let is_password = anchor.first().is_some_and(|b| b" pPkKwWmM".contains(b));
         let fits = (is_noted(inner) || bound && is_generated(inner))
             && (is_password || !is_resource(inner));
         return fits.then(|| found.inner.into());
     }
     None
+}
+
+/// Whether what comes last in a line is of small letters only and like no word of a sentence.
+fn is_made(line: &[u8], found: &Word) -> bool {
+    /// How adjectives, participles and adverbs end that say something of a password.
+    const ENDS: &[&str] = &[
+        "ed", "ing", "ly", "ful", "ent", "ant", "ory", "ary", "able", "ible", "al", "ive", "ion",
+        "less", "ment", "ous", "ity", "ic", "en", "ate", "ow", "ness", "thing", "where", "word",
+        "words", "phrase", "ers", "or", "er", "ect", "out", "ons", "ess",
+    ];
+    let word = &line[found.inner.clone()];
+    word.len() >= 8
+        && line[found.whole.end..].trim_ascii().is_empty()
+        && word.iter().all(u8::is_ascii_lowercase)
+        && !ENDS.iter().any(|end| word.ends_with(end.as_bytes()))
+        && !is_placeholder(word)
+}
+
+/// Whether the text before a password says that somebody, or something, made it up for once.
+fn is_given(head: &[u8]) -> bool {
+    let lower = head[head.len().saturating_sub(REACH)..].to_ascii_lowercase();
+    [&b"generated"[..], b"temporary", b"initial", b"one-time", b"random"]
+        .iter()
+        .any(|word| memchr::memmem::find(&lower, word).is_some())
 }
 
 /// Whether a word has letters of both cases, digits and signs, as what a generator makes.

@@ -5,7 +5,24 @@ use super::value::{LOOKED_AT, is_path};
 /// Whether the value was made by a generator: long and in disorder, or base64 of `user:password`,
 /// or a hash with its scheme.
 pub(super) fn is_generated(value: &[u8]) -> bool {
-    is_random(value, 16) || is_disorderly(value) || is_pair(value) || is_scheme(value)
+    is_random(value, 16)
+        || is_disorderly(value)
+        || is_scrambled(value)
+        || is_pair(value)
+        || is_scheme(value)
+}
+
+/// Whether the letters of a value make no words: of one piece of twenty characters or more, three of
+/// five neighbours are both consonants. Words of English, and names made of them, have half as many.
+fn is_scrambled(value: &[u8]) -> bool {
+    let consonant = |b: &u8| b.is_ascii_alphabetic() && !b"aeiouyAEIOUY".contains(b);
+    let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
+    let pairs = value.windows(2).filter(letters).count();
+    let hard = value.windows(2).filter(|pair| pair.iter().all(consonant)).count();
+    (20..=LOOKED_AT).contains(&value.len())
+        && value.iter().all(u8::is_ascii_alphanumeric)
+        && pairs >= 15
+        && hard * 5 >= pairs * 3
 }
 
 /// A hash in modular crypt format, or of MySQL.

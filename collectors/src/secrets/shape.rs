@@ -9,6 +9,9 @@ use regex_syntax::{
     hir::{Class, Hir, HirKind},
 };
 
+/// Shorter runs of digits are the beginnings of longer ones in the tokens of other vendors.
+const LONG: usize = 48;
+
 /// One after the other, every run as long as it gets.
 #[derive(Debug)]
 pub(super) struct Shape(Vec<Run>);
@@ -19,6 +22,8 @@ struct Run {
     alphabet: [u64; 4],
     least: usize,
     most: usize,
+    /// It was said to be just as long, before it was opened.
+    exact: bool,
 }
 
 impl Shape {
@@ -41,9 +46,22 @@ impl Shape {
     /// Lets the last run be as long as its bytes go on.
     pub(super) fn open(mut self) -> Self {
         if let Some(last) = self.0.last_mut() {
+            last.exact = last.least == last.most && last.least >= LONG;
             last.most = usize::MAX;
         }
         self
+    }
+
+    /// How long it is before it was opened, if it is so many hexadecimal digits and nothing else.
+    pub(super) fn is_exact(&self) -> Option<usize> {
+        let [run] = &self.0[..] else { return None };
+        let hex = !(0..=u8::MAX).any(|byte| run.has(byte) && !byte.is_ascii_hexdigit());
+        (hex && run.exact).then_some(run.least)
+    }
+
+    /// Whether a byte may be anywhere in it.
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.0.iter().any(|run| run.has(byte))
     }
 
     /// Where what begins at `start` ends, if it has this shape.
@@ -58,7 +76,7 @@ impl Shape {
 
 impl Run {
     fn new() -> Self {
-        Self { alphabet: [0; 4], least: 1, most: 1 }
+        Self { alphabet: [0; 4], least: 1, most: 1, exact: false }
     }
 
     fn byte(byte: u8) -> Self {

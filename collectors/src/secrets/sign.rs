@@ -7,6 +7,8 @@ use super::place::{LONGEST_SPACE, Place, run};
 pub(super) enum Sign {
     Colon,
     Equals,
+    /// `!=`.
+    Differs,
     /// Only white space, or NUL.
     Space,
     /// `>` of an XML element.
@@ -114,9 +116,13 @@ fn default(text: &[u8]) -> Option<usize> {
 
 /// The sign at the start of a text: `=`, `:`, or one that ends with them, as `=>`, `:=`, `?=`, `::`.
 fn sign(text: &[u8]) -> Option<(usize, Sign)> {
+    if text.starts_with(b"!=") {
+        return Some((1 + run(&text[..text.len().min(3)], 1, |b| b == b'='), Sign::Differs));
+    }
     let before = run(text, 0, |b| b":?.+~".contains(&b)).min(LONGEST_SPACE * 2);
     if text.get(before) == Some(&b'=') {
-        let after = usize::from(matches!(text.get(before + 1), Some(b'=' | b'>')));
+        let strict = usize::from(text[before..].starts_with(b"=== "));
+        let after = strict + usize::from(matches!(text.get(before + 1), Some(b'=' | b'>')));
         return Some((before + 1 + after, Sign::Equals));
     }
     let optional = usize::from(text.starts_with(b"?:"));

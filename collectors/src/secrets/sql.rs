@@ -22,7 +22,12 @@ const PATTERNS: &[(&[&str], &str)] = &[
         r"(?i)(?:\b|040)(?:identified~+(?:by|with~+\S+?~+(?:by|as))(?:~+(?:password|values))?~*|(?:set~+)?password~+for~+\S+~*=(?:~*password)?|password~+from|\bpassword(?:~+|~*\())~*\(?~*TEXT",
     ),
     (&["identified"], r#"(?i)identified~+by~+"(?<secret>[^"\x00]+)"#),
-    (&["identified"], r#"(?i)identified~+by~+(?<secret>[A-Za-z0-9_$#][^\s'";,()]{2,})"#),
+    // Without quotes only in a statement: sentences say what something is identified by, too.
+    (
+        &["identified"],
+        r#"(?:(?i:(?:create|alter)~+(?:user|role)~|grant~|connect~+to~).*?(?i:identified~+by)|\bIDENTIFIED~+BY)~+(?<secret>[A-Za-z0-9_$#][^\s'";,()]{2,})"#,
+    ),
+    (&["identified"], r#"(?i)^~*identified~+by~+(?<secret>[A-Za-z0-9_$#][^\s'";,()]{2,})~*;?~*$"#),
     (
         &["identified"],
         r#"(?i)identified~+by~+(?:'[^']*(?:''[^']*)*'|"[^"]*"|[^\s;]+)~+replace~+['"]?(?<secret>[^\s'";]+)"#,

@@ -43,7 +43,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "authorization",
         &["x-auth"],
-        r#"(?i)(?:x-auth[a-z-]*|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
+        r#"(?i)(?:x-auth[a-z]*(?:-[a-vx-z][a-z-]*)?|x-[a-z-]*auth)\\*["']?\]?\s*(?:[:=,]|=>)\s*\\*["']?\[?\\*["']?(?:[A-Za-z][A-Za-z0-9-]*:?\s+)?(?:token=|key=)?\\*["']?(?<secret>[^\s"'\\,;<\x00]{6,})"#,
     ),
     ("authorization", &["bearer "], r"(?i)\bbearer\s+(?<secret>[A-Za-z0-9._~+/=-]{16,})"),
     ("authorization", &["basic "], r"(?i)\bbasic\s+(?<secret>[A-Za-z0-9+/]{8,}={0,2})"),
@@ -104,12 +104,23 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "snmp-user",
         &["createUser "],
-        r"createUser\s+(?:-e\s+\S+\s+)?\S+\s+(?:MD5|SHA[0-9-]*)\s+(?<secret>.+?)\s*$",
+        r#"createUser\s+(?:-e\s+\S+\s+)?\S+\s+(?:MD5|SHA[0-9-]*)\s+(?:-[lm]\s+)?"?(?<secret>[^"\s]+|[^"]+)"#,
+    ),
+    (
+        "snmp-user",
+        &["createUser "],
+        r#"createUser\s.*?\s(?:DES|AES[0-9]*)\s+(?:-[lm]\s+)?"?(?<secret>[^"\s]+|[^"]+)"#,
     ),
     (
         "unseal-key",
         &["unseal key"],
         r"(?i)unseal key(?: [0-9]+)?:\s*(?<secret>[A-Za-z0-9+/=]{20,})",
+    ),
+    (
+        // What Gradle of Android puts into code.
+        "key",
+        &["buildConfigField", "resValue"],
+        r#"(?i)\b(?:buildConfigField|resValue)\s*\(?\s*["']\w+["']\s*,\s*["']\w*(?:key|token|secret|passw(?:or)?d|pass|pwd)["']\s*,\s*["']?\\*["'](?<secret>[^"'\\$\s]{8,})["'\\]"#,
     ),
     ("netrc", &["login "], r"\blogin\s+\S+\s+password\s+(?<secret>\S+)"),
 ];

@@ -171,6 +171,15 @@ const PLACEHOLDERS: &[&str] = &[
     "cookie",
     "body",
     "form",
+    // Architectures behind the names of packages: `libsecret-1-0:amd64` (dpkg-architecture(1)).
+    "amd64",
+    "arm64",
+    "armhf",
+    "armel",
+    "i386",
+    "ppc64el",
+    "riscv64",
+    "s390x",
 ];
 
 /// Whether the value of a key of this strength is to be removed.
@@ -193,6 +202,7 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     let digits = value.iter().all(|b| b.is_ascii_digit() || *b == b'.' || *b == b'-');
     match strength {
         Strength::Password => value.len() >= 3,
+        Strength::Strong | Strength::Weak if value.len() >= 8 && different(value) == 1 => false,
         Strength::Strong if digits || is_quantity(value) => value.len() >= 12,
         Strength::Strong => {
             value.len() >= 5 && !is_plain_word(value, quoted) && !is_compound(value)
@@ -206,7 +216,13 @@ fn is_reversed_domain(value: &[u8]) -> bool {
     let plain = |b: &u8| b.is_ascii_lowercase() || b".-".contains(b);
     [&b"com."[..], b"org.", b"net.", b"io."].iter().any(|top| value.starts_with(top))
         && memchr::memchr_iter(b'.', value).count() >= 2
-        && value.iter().all(plain)
+        && {
+            // A number says which of its things, in a path of its own.
+            let value = value.strip_suffix(b":").unwrap_or(value);
+            let slash = value.iter().position(|&b| b == b'/').unwrap_or(value.len());
+            let number = value.get(slash + 1..).unwrap_or_default();
+            value[..slash].iter().all(plain) && number.iter().all(u8::is_ascii_digit)
+        }
 }
 
 /// Whether the text stands for a value instead of being one.
@@ -248,6 +264,8 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || first == b'%' && trimmed.len() <= 2
         || first == b'%' && last == b'%'
         || first == b'<' && (trimmed.contains(&b'>') || trimmed.starts_with(b"<<"))
+        // A tag of markup, which ends where a quote of an attribute begins: `<item name=`.
+        || first == b'<' && ends(b"=") && trimmed.contains(&b' ')
         || first == b'{' && trimmed.len() == 1
         || first == b'[' && trimmed.len() <= 2
         || first == b'('
@@ -257,7 +275,12 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || b"*xX.-#_?".contains(&first) && trimmed.iter().filter(|&&b| b != first).count() == 0
         || trimmed.iter().all(|b| !b.is_ascii_alphanumeric()) && trimmed.len() < 6
         || trimmed.windows(3).any(|part| part == b"***")
+        || trimmed.windows(8).any(|part| part == b"########")
 }
+
+/// What scripts call the variables that they look something up with.
+const PARAMETERS: &[&[u8]] =
+    &[b"user", b"username", b"login", b"name", b"host", b"file", b"dir", b"line", b"value", b"uid"];
 
 /// Whether the text is the name of a variable that holds a secret: `password`, `http_x_token`.
 fn is_parameter(text: &[u8]) -> bool {
@@ -266,6 +289,8 @@ fn is_parameter(text: &[u8]) -> bool {
     let ends = rest.is_empty() || matches!(rest[0], b';' | b')' | b',' | b'[' | b'"' | b'\'');
     let plain = !name.iter().any(u8::is_ascii_digit);
     rest.starts_with(b":$")
+        || rest.starts_with(b"->") && !name.is_empty()
+        || ends && plain && PARAMETERS.contains(&name)
         || ends && plain && (name.contains(&b'_') || super::key::strength(name).is_some())
 }
 

@@ -29,7 +29,11 @@ const LONGEST_COLOUR: usize = 16;
 const LEFT: &[(&str, &str)] = &[
     ("age-key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}\b"),
     ("anthropic-key", r"\bsk-ant-api[0-9]{2}-[A-Za-z0-9_-]{40}"),
-    ("aws-key", r"\bAKIA[A-Z0-9]{16}\b"),
+    // Not with `EXAMPLE` at the end, spelt out because the expression cannot look ahead.
+    (
+        "aws-key",
+        r"\bAKIA(?:[A-Z0-9]{15}[A-DF-Z0-9]|[A-Z0-9]{14}[A-KM-Z0-9]E|[A-Z0-9]{13}[A-OQ-Z0-9]LE|[A-Z0-9]{12}[A-LN-Z0-9]PLE|[A-Z0-9]{11}[B-Z0-9]MPLE|[A-Z0-9]{10}[A-WYZ0-9]AMPLE|[A-Z0-9]{9}[A-DF-Z0-9]XAMPLE)\b",
+    ),
     ("github-token", r"\bghp_[A-Za-z0-9]{36}"),
     ("github-token", r"\bghs_[A-Za-z0-9]{36}"),
     ("github-token", r"\bgithub_pat_[A-Za-z0-9_]{36}"),
@@ -62,7 +66,27 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         let shapes: Vec<_> = LEFT.iter().filter(|(id, _)| *id == rule.id()).collect();
         shapes.into_iter().fold(rule, |rule, (_, shape)| rule.leaves_no(*shape))
     };
-    rows().map(|row| row?.rule().map(proven)).collect()
+    let digits = (0..100).map(|digits| format!("{digits:02}|"));
+    let application = Rule::finder("facebook-token", digits, application)?;
+    rows().map(|row| row?.rule().map(proven)).chain([Ok(application)]).collect()
+}
+
+/// The token of an application of Facebook, in which a bar is between its number and its secret.
+/// See <https://developers.facebook.com/docs/facebook-login/guides/access-tokens/>.
+fn application(line: &[u8], bar: Range<usize>) -> Option<Found> {
+    const NUMBER: std::ops::RangeInclusive<usize> = 13..=17;
+    const SECRET: usize = 27;
+    let number = line[..bar.end - 1].iter().rev().take(NUMBER.end() + 1);
+    let digits = number.take_while(|byte| byte.is_ascii_digit()).count();
+    let start = bar.end - 1 - digits;
+    let of = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    let secret = line[bar.end..].iter().take(SECRET + 1).take_while(of).count();
+    let end = bar.end + secret;
+    let fits = NUMBER.contains(&digits)
+        && secret == SECRET
+        && !line[..start].last().is_some_and(u8::is_ascii_alphanumeric)
+        && is_random(&line[bar.end..end], 20);
+    fits.then(|| (start..end).into())
 }
 
 fn rows() -> impl Iterator<Item = Result<Row, RuleError>> {
@@ -108,7 +132,10 @@ impl Row {
             }
             Kind::Form => {
                 let rule = Rule::pattern(self.rule, &self.anchors, self.expressions[0])?;
-                Ok(rule.valid(|value| value.len() < LONG || !is_mask(value)))
+                // AWS ends the keys of its manuals so.
+                let shown = |value: &[u8]| value.ends_with(b"EXAMPLE");
+                Ok(rule
+                    .valid(move |value| !shown(value) && (value.len() < LONG || !is_mask(value))))
             }
         }
     }
@@ -122,12 +149,17 @@ fn unusable(rule: &str, reason: &str) -> RuleError {
 fn token(anchors: &[&str], shapes: &[Shape], line: &[u8], at: Range<usize>) -> Option<Found> {
     let beginning = &line[at.clone()];
     let exact = anchors.iter().any(|anchor| anchor.as_bytes() == beginning);
-    if !exact || beginning[0].is_ascii_alphanumeric() && is_within(&line[..at.start]) {
+    let before = &line[..at.start];
+    let within = beginning[0].is_ascii_alphanumeric() && is_within(before);
+    if !exact || within || is_within_base64(before) {
         return None;
     }
     let head = &line[..line.len().min(at.end + JUDGED)];
     let (shape, end) = shapes.iter().find_map(|shape| Some((shape, shape.end(head, at.end)?)))?;
-    if !is_token(&head[at.start..end]) || is_mask(&head[at.end..end]) {
+    let rest = &head[at.end..end];
+    // Where letters may be, so many digits are a number.
+    let is_number = rest.len() >= LONG && !rest.iter().any(u8::is_ascii_alphabetic);
+    if !is_token(&head[at.start..end]) || is_mask(rest) || is_number && shape.has(b'a') {
         return None;
     }
     let mut end = if end < head.len() { end } else { shape.end(line, at.end)? };
@@ -135,7 +167,31 @@ fn token(anchors: &[&str], shapes: &[Shape], line: &[u8], at: Range<usize>) -> O
     while line[end - 1] == b'.' {
         end -= 1;
     }
-    (end > at.end).then(|| (at.start..end).into())
+    let is_file = FILES.iter().any(|kind| line[end..].starts_with(kind));
+    // So many hexadecimal digits, and one more, are something else.
+    let longer = shape.is_exact().is_some_and(|len| end - at.end > len);
+    (end > at.end && !is_file && !longer).then(|| (at.start..end).into())
+}
+
+/// What the names of files end with that are published under a digest of what is in them.
+const FILES: &[&[u8]] =
+    &[b".png", b".jpg", b".jpeg", b".gif", b".svg", b".webp", b".ico", b".css", b".js", b".woff"];
+
+/// Whether base64 goes on behind this text: long, with capitals, small letters and digits.
+fn is_within_base64(before: &[u8]) -> bool {
+    let Some((b'+' | b'/', rest)) = before.split_last() else {
+        return false;
+    };
+    let part = |b: &&u8| b.is_ascii_alphanumeric() || b"+/".contains(b);
+    let len = rest.iter().rev().take(LONG * 2).take_while(part).count();
+    let run = &rest[rest.len() - len..];
+    let has = |of: fn(&u8) -> bool| run.iter().any(of);
+    let slashes = memchr::memchr_iter(b'/', run).count();
+    len >= LONG
+        && slashes <= 2
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
 }
 
 /// Whether a word goes on behind this text. What is escaped is no part of a word: `\n`, `%3D`,

@@ -30,6 +30,7 @@ pub(super) const PASSWORDS: &[&str] = &[
     "passcode",
     "pwd",
     "pswd",
+    "pasword",
     "kennwort",
     "requirepass",
     "masterauth",
@@ -50,7 +51,7 @@ pub(super) const PASSWORDS: &[&str] = &[
 
 /// Words that end like those of passwords, and are none.
 pub(super) static NO_PASSWORDS: Words = words!(
-    "compass bypass trespass surpass overpass underpass encompass keepass lastpass multipass onepass \
+    "cup2key compass bypass trespass surpass overpass underpass encompass keepass lastpass multipass onepass \
      twopass renderpass firstpass nopass subpass allpass lowpass highpass bandpass passthrough oldpwd publickey pubkey monkey turkey hockey donkey jockey whiskey"
 );
 
@@ -175,5 +176,5 @@ pub(super) static HARMLESS_BEFORE: Words = words!(
 pub(super) static NO_SECRET_KEYS: Words = words!(
     "primary foreign cache partition sort row index host known by composite unique shard \
      cluster natural surrogate object hash map sort range group translation message i18n hot short \
-     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel publishable"
+     arrow enter escape trusted config order join lookup search cell dedup idempotency instrumentation kernel publishable recv"
 );

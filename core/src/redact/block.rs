@@ -8,7 +8,7 @@ use super::{
     RuleError,
     line::{after_prefix, around, base64_run, has_base64, is_base64, is_blank, past},
     rule,
-    scan::{Put, Span},
+    span::{Put, Span},
 };
 use memchr::{memchr2, memmem};
 use regex::bytes::Regex;

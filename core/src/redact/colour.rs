@@ -1,6 +1,6 @@
 //! Text without the sequences that colour it on a terminal (ECMA-48, 5.4), and where it came from.
 
-use super::{line::around, scan::Span};
+use super::{line::around, span::Span};
 use memchr::memchr;
 use std::ops::Range;
 

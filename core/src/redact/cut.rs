@@ -10,9 +10,10 @@ use super::{
     Redaction, ScrubError, Scrubbed,
     below::{self, Held},
     block::{LOOK_BACK, State, Walk, may_be_body},
+    compiled::Look,
     line::{around, past},
     near::REACH,
-    scan::{Look, Put, Span, merged},
+    span::{Put, Span, merged},
 };
 use memchr::{memchr, memrchr};
 use std::{ops::Range, sync::Arc};

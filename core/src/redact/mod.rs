@@ -16,6 +16,7 @@ mod below;
 mod binary;
 mod block;
 mod colour;
+mod compiled;
 mod cut;
 mod facts;
 mod files;
@@ -25,8 +26,10 @@ mod literal;
 mod near;
 mod proof;
 pub mod pseudonym;
+mod redaction;
 mod rule;
 mod scan;
+mod span;
 mod spare;
 #[cfg(test)]
 mod tests;
@@ -45,8 +48,8 @@ pub use self::{
     facts::HostFacts,
     near::Near,
     proof::Left,
+    redaction::Redaction,
     rule::{Found, Rule},
-    scan::Redaction,
 };
 pub use crate::collector::Invalid;
 

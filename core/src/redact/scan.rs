@@ -1,292 +1,30 @@
 //! The scan: all anchors of all rules in one pass, then the rules where their anchors are.
 
 use super::{
-    Counts, Cutter, Piece, RuleError, ScrubError, Scrubbed,
-    anchors::Anchors,
-    below::{Heads, Held},
-    block::{Block, Marks, State, Walk},
+    ScrubError,
+    below::Held,
+    block::{State, Walk},
     colour::Plain,
-    cut::Lines,
-    files::parts,
-    learnt::{Learnt, Needles, Sieve},
+    compiled::{Compiled, Look},
+    learnt::Learnt,
     line::{around, past},
-    near::{REACH, near, within},
-    proof::{Left, Proof},
+    near::{near, within},
     rule::{Kind, Pattern, Rule},
-    spare::Spares,
+    span::{Put, Span, align, is_redacted, merged},
 };
 use std::{
     cell::Cell,
-    collections::BTreeMap,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
 };
 
-/// What stands in for a text in which a rule failed.
-const WITHHELD: &str = "[withheld]";
-
-/// How every replacement begins.
-const TOKEN: &[u8] = b"[redacted:";
-
-/// All rules of a profile, compiled. Cheap to clone; may be used from many threads at once. What its
-/// rules learn is shared by its clones.
-#[derive(Clone)]
-pub struct Redaction {
-    pub(super) compiled: Arc<Compiled>,
-    /// None if no rule learns.
-    learnt: Option<Arc<Learnt>>,
-}
-
-/// What a [`Redaction`] shares.
-pub(super) struct Compiled {
-    rules: Vec<Rule>,
-    anchors: Option<Anchors>,
-    /// The rules of every anchor.
-    targets: Vec<Vec<usize>>,
-    /// The rules without an anchor.
-    everywhere: Vec<usize>,
-    pub(super) marks: Marks,
-    proof: Proof,
-    pub(super) spares: Spares,
-}
-
-/// A part of a text that is replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    /// Where that began which showed it to be a secret.
-    pub(super) from: usize,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) put: Put,
-    /// What its rule puts there instead of a token.
-    pub(super) own: Option<Vec<u8>>,
-}
-
-/// What stands in for a span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Put {
-    /// Nothing: it belongs to another span's token.
-    Nothing,
-    /// The token of a rule.
-    Token(usize),
-    /// The token of a rule, in double quotes.
-    Quoted(usize),
-}
-
-impl Redaction {
-    /// Compiles the rules. Where two rules find the same value, the earlier one names it.
-    pub fn compile(rules: Vec<Rule>) -> Result<Self, RuleError> {
-        let mut targets: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
-        let mut everywhere = Vec::new();
-        for (index, rule) in rules.iter().enumerate() {
-            if rule.anchors.is_empty() {
-                everywhere.push(index);
-            }
-            for anchor in &rule.anchors {
-                let of = targets.entry(anchor.to_ascii_lowercase()).or_default();
-                if of.last() != Some(&index) {
-                    of.push(index);
-                }
-            }
-        }
-        let (anchors, targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
-        let anchors = if anchors.is_empty() { None } else { Some(Anchors::compile(&anchors)?) };
-        let blocks = rules.iter().filter(|rule| matches!(rule.kind, Kind::Block(_)));
-        let marks = Marks::compile(blocks.flat_map(|rule| &rule.anchors))?;
-        let learnt = rules.iter().any(|rule| rule.worth.is_some()).then(Arc::default);
-        let proof = Proof::compile(&rules)?;
-        let spares = Spares::default();
-        let compiled = Compiled { rules, anchors, targets, everywhere, marks, proof, spares };
-        Ok(Self { compiled: Arc::new(compiled), learnt })
-    }
-
-    /// The same rules for another run, which has learnt nothing yet.
-    #[must_use]
-    pub fn for_run(&self) -> Self {
-        let learnt = self.learnt.as_ref().map(|_| Arc::default());
-        Self { compiled: Arc::clone(&self.compiled), learnt }
-    }
-
-    /// Whether any rule learns.
-    pub(crate) fn learns(&self) -> bool {
-        self.learnt.is_some()
-    }
-
-    /// Forgets all that was learnt but so much; says how much that was, if it was more.
-    pub(crate) fn keep_learnt(&self, most: usize) -> Option<usize> {
-        self.learnt.as_ref()?.keep(most)
-    }
-
-    /// What was learnt so far; none if that is nothing.
-    pub(crate) fn needles(&self) -> Option<Needles> {
-        let values = self.learnt.as_ref()?.values();
-        (!values.is_empty()).then(|| Needles::new(&values))
-    }
-
-    /// The sieve of what was redacted, if anything may be learnt that could be in it.
-    pub(crate) fn sieve(&self, redacted: &[u8]) -> Option<Sieve> {
-        self.learnt.as_ref().map(|_| Sieve::of(redacted))
-    }
-
-    /// Looks at what was redacted a second time, by other means.
-    pub(crate) fn prove(&self, redacted: &[u8]) -> Result<(), Left> {
-        self.compiled.proof.of(redacted)
-    }
-
-    /// Starts on a stream of which is not known where it comes from.
-    pub fn cutter(&self) -> Cutter {
-        Cutter::new(self.clone(), &[])
-    }
-
-    /// Starts on a stream that comes from a file at this path, or from a member of an archive, so
-    /// that the rules for well-known files apply.
-    pub fn cutter_for(&self, path: &str) -> Cutter {
-        let rules = self.compiled.rules.iter().enumerate();
-        let parts = parts(path);
-        let of = |rule: &Rule| rule.files.as_ref().is_some_and(|files| files.have(&parts));
-        let scope: Vec<usize> =
-            rules.filter(|(_, rule)| of(rule)).map(|(index, _)| index).collect();
-        Cutter::new(self.clone(), &scope)
-    }
-
-    /// Redacts one piece. Pure: the same piece gives the same bytes.
-    pub fn scrub(&self, piece: Piece) -> Result<Scrubbed, ScrubError> {
-        piece.scrub(self)
-    }
-
-    /// An empty buffer with room for so many bytes: one that was used before, if there is one.
-    pub(crate) fn buffer(&self, len: usize) -> Vec<u8> {
-        self.compiled.spares.take(len)
-    }
-
-    /// Takes back a large buffer that is no longer needed.
-    pub(crate) fn spare(&self, buffer: Vec<u8>) {
-        self.compiled.spares.give(buffer);
-    }
-
-    /// Where in a text there is something to replace, for rules that decode what they find; all of
-    /// the text if a rule fails.
-    pub fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let spans = self.compiled.spans(&Look::at(text), None);
-        let whole = || std::iter::once(0..text.len()).collect();
-        spans.map_or_else(
-            |_| whole(),
-            |spans| spans.iter().map(|span| span.start..span.end).collect(),
-        )
-    }
-
-    /// Redacts a short text made here: a path, a note, an error message.
-    ///
-    /// Text in which a rule fails is replaced as a whole.
-    pub fn text(&self, text: &str) -> String {
-        self.whole(text.as_bytes().to_vec())
-            .map_or_else(|_| WITHHELD.to_owned(), |scrubbed| into_text(scrubbed.bytes))
-    }
-
-    /// Redacts a text that is held as a whole.
-    pub fn whole(&self, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
-        self.all(self.cutter(), text)
-    }
-
-    /// Redacts a text that is held as a whole and comes from a file at this path.
-    pub fn whole_of(&self, path: &str, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
-        self.all(self.cutter_for(path), text)
-    }
-
-    fn all(&self, mut cutter: Cutter, text: Vec<u8>) -> Result<Scrubbed, ScrubError> {
-        let mut scrubbed = Scrubbed::default();
-        let first = cutter.push(text)?;
-        for piece in [first, cutter.finish()?].into_iter().flatten() {
-            scrubbed.append(self.scrub(piece)?);
-        }
-        Ok(scrubbed)
-    }
-}
-
-impl Redaction {
-    /// Redacts whole lines.
-    pub(super) fn lines(&self, lines: &Lines) -> Result<Scrubbed, ScrubError> {
-        let look = Look {
-            text: &lines.text,
-            own: lines.own.clone(),
-            state: &lines.state,
-            heads: &lines.heads,
-            scope: &lines.scope,
-            reach: lines.reach,
-            window: false,
-        };
-        let spans = self.spans(&look)?;
-        Ok(self.compiled.replace(&lines.text, spans, lines.own.clone()))
-    }
-
-    /// What is to be replaced in a text, as [`Compiled::spans`].
-    pub(super) fn spans(&self, look: &Look<'_>) -> Result<Vec<Span>, ScrubError> {
-        self.compiled.spans(look, self.learnt.as_deref())
-    }
-}
-
-fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-/// A text to be looked at, and what is known of it.
-#[derive(Clone)]
-pub(super) struct Look<'t> {
-    pub(super) text: &'t [u8],
-    /// What of it is to be redacted; what is around that is there to be looked at only.
-    pub(super) own: Range<usize>,
-    /// Whether that begins within a block.
-    pub(super) state: &'t State,
-    /// The heads that it begins below.
-    pub(super) heads: &'t [Held],
-    /// The rules for the file that it is from.
-    pub(super) scope: &'t [usize],
-    /// How far rules may look around a line.
-    pub(super) reach: usize,
-    /// Whether it is a window of one line, that has no end of lines in it.
-    pub(super) window: bool,
-}
-
-impl<'t> Look<'t> {
-    /// A text of which nothing is known.
-    pub(super) fn at(text: &'t [u8]) -> Self {
-        let own = 0..text.len();
-        Self {
-            text,
-            own,
-            state: &State::Closed,
-            heads: &[],
-            scope: &[],
-            reach: REACH,
-            window: false,
-        }
-    }
-}
-
 impl Compiled {
-    /// The rules that look for blocks.
-    pub(super) fn blocks(&self) -> Vec<(usize, &Block)> {
-        let rules = self.rules.iter().enumerate();
-        rules
-            .filter_map(|(index, rule)| match &rule.kind {
-                Kind::Block(block) => Some((index, block)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The rules that look for what is below a head.
-    pub(super) fn heads(&self) -> impl Iterator<Item = (usize, &Heads)> {
-        self.rules.iter().enumerate().filter_map(|(index, rule)| match &rule.kind {
-            Kind::Below(heads) => Some((index, heads)),
-            _ => None,
-        })
-    }
-
     /// What is to be replaced in a text, in order.
-    fn spans(&self, look: &Look<'_>, learnt: Option<&Learnt>) -> Result<Vec<Span>, ScrubError> {
+    pub(super) fn spans(
+        &self,
+        look: &Look<'_>,
+        learnt: Option<&Learnt>,
+    ) -> Result<Vec<Span>, ScrubError> {
         let Look { text, window, .. } = *look;
         let running = Cell::new(0);
         let scan = AssertUnwindSafe(|| {
@@ -324,64 +62,6 @@ impl Compiled {
         let failed = || ScrubError { rule: self.rules[running.get()].id.clone() };
         catch_unwind(scan).ok().flatten().ok_or_else(failed)
     }
-
-    /// Copies a part of a text with what `spans` say instead of what is there.
-    pub(super) fn replace(&self, text: &[u8], spans: Vec<Span>, own: Range<usize>) -> Scrubbed {
-        let len = own.end;
-        let mut bytes = self.spares.take(own.len() + own.len() / 64 + 64);
-        let mut counts = Counts::new();
-        let mut at = own.start;
-        for span in spans {
-            if span.start >= len {
-                break;
-            }
-            bytes.extend_from_slice(&text[at..span.start]);
-            at = span.end.min(len);
-            let own = span.own.as_deref();
-            let (rule, quote): (_, &[u8]) = match span.put {
-                Put::Nothing => continue,
-                Put::Token(rule) => (rule, b""),
-                Put::Quoted(rule) => (rule, b"\""),
-            };
-            let id = &self.rules[rule].id;
-            match own {
-                Some(own) => bytes.extend_from_slice(own),
-                None => {
-                    for part in [quote, TOKEN, id.as_bytes(), b"]", quote] {
-                        bytes.extend_from_slice(part);
-                    }
-                }
-            }
-            *counts.entry(id.clone()).or_default() += 1;
-        }
-        bytes.extend_from_slice(&text[at..len]);
-        Scrubbed { bytes, counts }
-    }
-}
-
-/// Sorts spans and joins those that overlap; the first, or longer, or earlier rule's, names them. A
-/// secret names them before any value that has a replacement of its own.
-pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.put));
-    let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match merged.last_mut() {
-            Some(last) if span.start < last.end => {
-                let secret = span.own.is_none() && span.put != Put::Nothing;
-                if last.own.is_some() && secret {
-                    last.put = span.put;
-                }
-                // The replacement is of what it was made for, and of nothing more.
-                if secret || span.end > last.end {
-                    last.own = None;
-                }
-                last.end = last.end.max(span.end);
-                last.from = last.from.min(span.from);
-            }
-            _ => merged.push(span),
-        }
-    }
-    merged
 }
 
 /// One scan of one text.
@@ -718,40 +398,4 @@ fn unmarked(walk: &mut Walk<'_, '_>, mut next: usize, end: usize, window: bool) 
         next = line.end + 1;
         walk.line(line, false);
     }
-}
-
-/// Adds spaces to a replacement, or says how many of those behind the value it takes the place of,
-/// so that what follows in a column stays there.
-pub(super) fn align(text: &[u8], value: &Range<usize>, replacement: &mut Vec<u8>) -> usize {
-    let spaces = text[value.end..].iter().take_while(|&&byte| byte == b' ').count();
-    let ends = text.get(value.end + spaces).is_none_or(|byte| b"\r\n".contains(byte));
-    if spaces < 2 || ends {
-        return 0;
-    }
-    let width = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
-    let (old, new) = (width(&text[value.clone()]), width(replacement));
-    replacement.extend(std::iter::repeat_n(b' ', old.saturating_sub(new)));
-    new.saturating_sub(old).min(spaces - 1)
-}
-
-/// Whether there is nothing in a value but what an earlier redaction has left.
-fn is_redacted(value: &[u8]) -> bool {
-    let mut rest = value;
-    while let Some(start) = memchr::memmem::find(rest, TOKEN) {
-        if rest[..start].iter().any(u8::is_ascii_alphanumeric) {
-            return false;
-        }
-        let Some(end) = memchr::memchr(b']', &rest[start..]) else {
-            return start == 0 && rest.len() < 64 && is_plain(&rest[TOKEN.len()..]);
-        };
-        if end > 64 || !is_plain(&rest[start + TOKEN.len()..start + end]) {
-            return false;
-        }
-        rest = &rest[start + end + 1..];
-    }
-    rest.len() < value.len() && !rest.iter().any(u8::is_ascii_alphanumeric)
-}
-
-fn is_plain(id: &[u8]) -> bool {
-    id.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }

@@ -163,7 +163,7 @@ fn a_rule_may_say_what_stands_in_for_a_value() {
 fn columns_stay_where_they_are() {
     let aligned = |text: &[u8], value, with: &[u8]| {
         let mut with = with.to_vec();
-        let more = super::scan::align(text, &value, &mut with);
+        let more = super::span::align(text, &value, &mut with);
         [&text[..value.start], &with, &text[value.end + more..]].concat()
     };
     assert_eq!(aligned(b"web01   up", 0..5, b"web0001"), b"web0001 up");

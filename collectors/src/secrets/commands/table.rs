@@ -18,11 +18,13 @@ pub(super) enum Form {
     After(&'static str, usize),
     /// Between `/` and `@` of an argument that is no path.
     Slash,
+    /// Behind an argument that names it, as in `config set KEY SECRET`.
+    Named,
     /// In the last of these many arguments that are no options, if there are as many.
     Last(usize),
 }
 
-use Form::{After, Behind, First, Glued, Last, Next, Option as Opt, Slash};
+use Form::{After, Behind, First, Glued, Last, Named, Next, Option as Opt, Slash};
 
 /// Commands, and where their manual pages say that a secret stands.
 pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
@@ -415,14 +417,15 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["rasdial"], &[After("", 3)]),
     (
         &[
+            "config set",
+            "configure set",
+            "git config",
             "composer config",
-            "npm config",
-            "yarn config",
-            "pip config",
             "poetry config",
             "bundle config",
+            "npm set",
+            "pnpm set",
         ],
-        &[After("_auth", 1), After("_authToken", 1), After("_password", 1)],
+        &[Named],
     ),
-    (&["poetry config"], &[Last(4)]),
 ];
