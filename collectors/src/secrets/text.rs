@@ -71,6 +71,12 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["(echo ", "\"echo ", "'echo "],
         r#"(?i)-[a-z-]*(?:pass|secret|token|key)[a-z-]*[=\s]\s*(?:<\(|["'])echo\s+(?:-n\s+)?["']?(?<secret>[^\s)"'$]+)"#,
     ),
+    // `192.0.2.7 (admin/…)`, as in notes about hosts.
+    (
+        "prose",
+        &["(admin/", "(administrator/", "(root/", "(user/", "(master/", "(operator/", "(guest/"],
+        r"(?i)\b[0-9]{1,3}(?:\.[0-9]{1,3}){3} ?\([a-z]+/(?<secret>[^\s/)]{5,})(?:\)| )",
+    ),
     (
         "prose",
         &["typed ", "entered "],
@@ -133,6 +139,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         let rule = match anchors[0] {
             "basic " => rule.valid(is_basic),
             "bearer " => rule.valid(|value| is_random(value, 16)),
+            "(admin/" => rule.valid(is_password_like),
             _ => rule.valid(|value| !is_placeholder(value)),
         };
         rules.push(match *id {

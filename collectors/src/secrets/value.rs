@@ -270,12 +270,18 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || first == b'[' && trimmed.len() <= 2
         || first == b'('
         || first == b'$' && (is_relative(&trimmed[1..]) || is_parameter(&trimmed[1..]))
-        || lower.windows(7).any(|part| part == b"example")
+        || is_example(&lower)
         // Masks: `****`, `xxxx`, `....`, `--`.
         || b"*xX.-#_?".contains(&first) && trimmed.iter().filter(|&&b| b != first).count() == 0
         || trimmed.iter().all(|b| !b.is_ascii_alphanumeric()) && trimmed.len() < 6
         || trimmed.windows(3).any(|part| part == b"***")
         || trimmed.windows(8).any(|part| part == b"########")
+}
+
+/// Whether the value says that it is an example, and is no password that has the word in it.
+fn is_example(lower: &[u8]) -> bool {
+    lower.windows(7).any(|part| part == b"example")
+        && lower.iter().filter(|b| b.is_ascii_digit()).count() < 4
 }
 
 /// What scripts call the variables that they look something up with.
