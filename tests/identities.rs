@@ -91,6 +91,12 @@ fn pseudonyms(log: &str) -> BTreeSet<String> {
     words(log).difference(&words(INCIDENT)).cloned().collect()
 }
 
+/// What a log has between these words.
+fn between<'t>(log: &'t str, before: &str, after: &str) -> &'t str {
+    let (_, rest) = log.split_once(before).unwrap();
+    rest.split_once(after).unwrap().0
+}
+
 #[test]
 fn one_incident_on_two_hosts_has_the_same_pseudonyms_under_one_key_and_none_in_common_under_another()
  {
@@ -110,6 +116,10 @@ fn one_incident_on_two_hosts_has_the_same_pseudonyms_under_one_key_and_none_in_c
     let common: Vec<_> = pseudonyms(&on_one).intersection(&pseudonyms(&other)).cloned().collect();
     // Groups of few digits, as of a telephone, may be the same by chance.
     assert!(common.iter().all(|word| word.len() <= 4), "{common:?}");
+    for (before, after) in [("card ", " iban"), ("call ", ", ssn"), ("name=\"", "\"\n")] {
+        let of = |log: &str| between(log, before, after).to_owned();
+        assert_ne!(of(&on_one), of(&other), "what stands behind `{before}`");
+    }
 }
 
 #[test]

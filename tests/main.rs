@@ -20,6 +20,8 @@ mod identities;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod own_secrets;
+#[cfg(test)]
 mod private_collector;
 #[cfg(test)]
 mod profiles;

@@ -15,6 +15,8 @@ mod ipv6;
 mod layout;
 mod mac;
 mod national;
+#[cfg(test)]
+mod needed;
 mod person;
 mod phone;
 mod place;

@@ -15,7 +15,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn facts() -> HostFacts {
+pub(super) fn facts() -> HostFacts {
     HostFacts {
         hosts: set(&[
             "shop1",
@@ -46,10 +46,10 @@ fn redaction() -> Redaction {
     redaction_under(KEY)
 }
 
-const KEY: &str = "a made-up key of a customer";
+pub(super) const KEY: &str = "a made-up key of a customer";
 
 /// Lines in which exactly what stands between `«` and `»` is replaced.
-const HITS: &[&str] = &[
+pub(super) const HITS: &[&str] = &[
     // Addresses.
     "inet «10.42.7.1»/24 brd «10.42.7.255» scope global eth0",
     "ESTAB 0 0 «10.42.7.1»:443 «172.20.1.9»:51000",

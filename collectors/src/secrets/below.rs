@@ -485,7 +485,8 @@ fn mapped(line: &[u8], start: usize, close: u8, subject: Subject<'_>) -> Vec<Fou
     while at < end && found.len() < LINES {
         at += run(line, at, |b| b" ,\"'\\;".contains(&b));
         let len = run(line, at, super::place::is_key_byte);
-        if len == 0 {
+        // A name that reaches over the end is not looked at, as nothing behind it is.
+        if len == 0 || at + len > end {
             break;
         }
         let key = at..at + len;

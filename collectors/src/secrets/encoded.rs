@@ -79,7 +79,6 @@ pub(super) fn rules(plain: fn() -> Result<Vec<Rule>, RuleError>) -> Result<Vec<R
         Rule::several("encoded", ["proctitle=", " cmd=", " data=", "argc="], of(audit))?,
         Rule::several("encoded", base64_anchors(), of(within_base64))?,
         Rule::several("encoded", ["base64 -d", "base64 --decode", "base64 -D"], of(piped))?,
-        Rule::several("authorization", ["\"auth\"", "_auth", "auth\\\""], of(pair))?,
         Rule::several(
             "encoded",
             ["-enc", "powershell -e ", "powershell.exe -e ", "pwsh -e "],
@@ -92,7 +91,6 @@ pub(super) fn rules(plain: fn() -> Result<Vec<Rule>, RuleError>) -> Result<Vec<R
             ["\\u003c", "\\u0026", "\\u003d", "\\u0022"],
             escapes(Escape::Unicode),
         )?,
-        Rule::several("encoded", ["=3d"], escapes(Escape::Printable))?,
         Rule::several("encoded", ["#033[", "#012"], escapes(Escape::Octal))?,
     ])
 }
@@ -232,23 +230,6 @@ fn piped(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
     found
 }
 
-/// `user:password` in base64, as the configuration of Docker and npm has it.
-fn pair(_: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
-    let text = &line[..line.len().min(at.end + 512)];
-    let start = at.end + text[at.end..].iter().take_while(|b| b" :=\"'\\".contains(b)).count();
-    let len = text[start..].iter().take_while(|b| is_base64(**b) || **b == b'=').count();
-    let word = &text[start..start + len];
-    let is_pair = |decoded: Vec<u8>| {
-        let colon = decoded.iter().position(|&b| b == b':');
-        is_text(&decoded) && colon.is_some_and(|at| at > 0 && at + 3 < decoded.len())
-    };
-    if len >= 8 && len % 4 == 0 && from_base64(word).is_some_and(is_pair) {
-        vec![(start..start + len).into()]
-    } else {
-        Vec::new()
-    }
-}
-
 /// `-EncodedCommand`, which is UTF-16 in base64, and may be shortened.
 fn powershell(inner: &Inner, line: &[u8], at: Range<usize>) -> Vec<Found> {
     let text = &line[..line.len().min(at.end + REACH)];
@@ -279,8 +260,6 @@ enum Escape {
     Entity,
     /// `\u003c` (RFC 8259).
     Unicode,
-    /// `=3D` (RFC 2045).
-    Printable,
     /// `#033`, as rsyslog writes control characters.
     Octal,
 }
@@ -291,10 +270,6 @@ impl Escape {
         match self {
             Self::Percent => {
                 let rest = text.strip_prefix(b"%")?;
-                Some((hex(rest)?, 3))
-            }
-            Self::Printable => {
-                let rest = text.strip_prefix(b"=")?;
                 Some((hex(rest)?, 3))
             }
             Self::Unicode => {

@@ -24,7 +24,6 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
     ("password", &["cachemgr_passwd"], r"^\s*cachemgr_passwd\s+<word>"),
     ("password", &["login="], r"\blogin=[^:\s*]+:<word>"),
     ("password", &["_ldap_auth", "_ldap_group"], r"_ldap_(?:auth|group)\b.*?\s-w\s+<word>"),
-    ("secret", &["secure_link_md5"], r#"secure_link_md5\s+"[^"]*\s(?<secret>[^"$]+)""#),
     ("token", &["dns "], r"^\s*dns\s+[a-z0-9]+\s+(?<secret>[A-Za-z0-9_-]{20,})\s*$"),
     // Mail.
     ("password", &["client_send"], r"client_send\s*=.*\^(?<secret>[^\s^]+)\s*$"),
@@ -39,11 +38,6 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
         r"^\s*(?:poll|server|skip)\b.*?\s(?:pass|password)\s+<word>",
     ),
     // Directories.
-    (
-        "password",
-        &["bindmethod="],
-        r#"\bbindmethod=.*\bcredentials="?(?<secret>[^"\s]+(?: [^"=\s]+)*)"#,
-    ),
     ("password", &["bindpw", "rootpwmodpw"], r"^\s*(?:bindpw|rootpwmodpw)\s+<rest>"),
     // Names and time.
     ("key", &["hmac-"], r#"\bhmac-[a-z0-9]+:[\w.-]+[:\s]\s*"?(?<secret>[A-Za-z0-9+/]{16,}={0,2})"#),
@@ -59,7 +53,6 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
         &["trapsink", "trap2sink", "informsink"],
         r"^\s*(?:trap2?sink|informsink)\s+\S+\s+<word>",
     ),
-    ("snmp-community", &["trapcommunity"], r"^\s*trapcommunity\s+<word>"),
     ("snmp-community", &["authcommunity"], r"(?i)^\s*authcommunity\s+\S+\s+<word>"),
     (
         "snmp-user",
@@ -121,27 +114,27 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
         &["magic-cookie-1", "xauth add"],
         r"(?:MAGIC-COOKIE-1\s+|\bxauth\s+add\s+\S+\s+\S+\s+)(?<secret>[0-9a-f]{32,})",
     ),
-    (
-        "wireguard-key",
-        &["\toff", "/32\t", "/128\t", "/24\t"],
-        r"^(?:[\w.-]+\t)?(?<secret>[A-Za-z0-9+/]{43}=)\t[A-Za-z0-9+/]{43}=\t[0-9]+\t",
-    ),
-    (
-        "wireguard-key",
-        &["\toff", "/32\t", "/128\t", "/24\t"],
-        r"^(?:[\w.-]+\t)?[A-Za-z0-9+/]{43}=\t(?<secret>[A-Za-z0-9+/]{43}=)\t\S+:[0-9]+\t",
-    ),
     // Databases and queues.
     (
         "redis-acl",
-        &["setuser ", "+@all", "-@all", "+@read", " on >", " on #", "resetchannels", " ~*"],
+        &[
+            "setuser ",
+            "+@all",
+            "-@all",
+            "+@read",
+            " on >",
+            " on #",
+            " off >",
+            " off #",
+            "resetchannels",
+            " ~*",
+        ],
         r"(?i)(?:^|\s)(?:set)?user\s+\S+\s.*?\s[>#](?<secret>\S+)",
     ),
     ("password", &["auth-pass"], r"^\s*sentinel\s+auth-pass\s+\S+\s+<word>"),
     ("secret", &["rename-command"], r"^\s*rename-command\s+\S+\s+<word>"),
     ("password", &["auth "], r"^AUTH\s+(?:\S+\s+)?(?<secret>[^\s]{3,})\s*$"),
     ("password", &["password "], r"^PASSWORD\s+\w+\s+=\s+<word>"),
-    ("password", &["password for"], r"(?i)\bpassword for [^:=]{1,60}\bis\s*:\s*<word>"),
     (
         "password",
         &[":ommysql:", ":ompgsql:"],
@@ -150,11 +143,6 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
     ("dsn-password", &["@tcp(", "@unix("], r#"[^\s:"'=]+:(?<secret>[^\s"']+?)@(?:tcp|unix)\("#),
     ("dsn-password", &["jdbc:oracle:"], r"jdbc:oracle:[a-z0-9]+:[^/\s@]+/(?<secret>[^@\s]+)@"),
     ("url-password", &["smb://"], r"smb://[^\s:/@]+:(?<secret>[^@\s]+)@"),
-    (
-        "url-password",
-        &["%3bpwd%3d", "%3bpassword%3d"],
-        r"(?i)%3B(?:pwd|password)%3D(?<secret>(?:[^%&\s]|%2[0-9a-f])+)",
-    ),
     // Start-up and provisioning.
     ("grub-hash", &["grub.pbkdf2."], r"grub\.pbkdf2\.sha[0-9]+\.[0-9]+\.[0-9A-Fa-f.]{40,}"),
     (
@@ -167,27 +155,11 @@ const DIRECTIVES: &[(&str, &[&str], &str)] = &[
         &["d-i "],
         r"^\s*d-i\s+\S*(?:password|passphrase|_wep|_wpa|wireless_\w+)\S*\s+(?:password|string)\s+<rest>",
     ),
-    (
-        "password",
-        &["-stdin"],
-        r#"\becho\s+(?:-n\s+)?["']?(?<secret>[^"'|]*[^"'|\s])["']?\s*\|\s*.*?-stdin"#,
-    ),
-    (
-        "credential",
-        &["setcredential=", "setcredentialencrypted="],
-        r"^\s*SetCredential(?:Encrypted)?=[^:\s]+:\s*(?<secret>[^\s\\].*?)\s*\\?$",
-    ),
     // Tools.
     ("password", &["<master>"], r"<master>(?<secret>[^<]+)"),
     ("private-key", &["<tls>"], r"<tls>(?<secret>[A-Za-z0-9+/=]{64,})"),
     ("token", &["/t/"], r"/t/(?<secret>[a-z]{2}-[0-9a-f-]{36})/"),
     ("credential", &["bundle_"], r#"^\s*BUNDLE_\w+__\w+:\s*"?(?<secret>[^"\s/]+:[^"\s/]+)"#),
-    ("password", &["password 51:b:"], r"^password 51:b:(?<secret>[0-9A-F]{16,})"),
-    (
-        "password",
-        &["securestring"],
-        r#"ConvertTo-SecureString\s+(?:-String\s+)?["'](?<secret>[^"']+)"#,
-    ),
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {

@@ -19,11 +19,11 @@ use std::{
 };
 
 /// A document with what must be removed.
-struct Form {
-    title: String,
+pub(super) struct Form {
+    pub(super) title: String,
     flags: Vec<String>,
     /// What stays and what goes in turn, beginning and ending with what stays.
-    parts: Vec<Vec<u8>>,
+    pub(super) parts: Vec<Vec<u8>>,
 }
 
 impl Form {
@@ -56,24 +56,33 @@ impl Form {
         })
     }
 
-    /// What is wrong after redaction, a line each.
-    fn wrong(&self, redaction: &Redaction) -> Vec<String> {
+    /// What it becomes.
+    pub(super) fn scrubbed(&self, redaction: &Redaction) -> Vec<u8> {
         let path = self.flag("path").unwrap_or_default();
-        let scrubbed = redaction.whole_of(path, self.parts.concat()).expect("no rule fails").bytes;
-        let after = String::from_utf8_lossy(&scrubbed);
+        redaction.whole_of(path, self.parts.concat()).expect("no rule fails").bytes
+    }
+
+    /// The marked secrets of which a good part is still there.
+    pub(super) fn left<'f>(&'f self, scrubbed: &[u8]) -> Vec<&'f [u8]> {
         let stays = self.stays();
-        let mut wrong = Vec::new();
-        for value in self.marked() {
+        let is_left = |value: &&[u8]| {
             let run =
                 if value.len() < 6 { value.len() } else { (value.len() * 3 / 5).clamp(6, 24) };
-            let left = value
-                .windows(run.max(1))
-                .find(|window| count(&scrubbed, window) > count(&stays, window));
-            if left.is_some() {
-                wrong.push(format!("left: {}", String::from_utf8_lossy(value)));
-            }
+            let mut parts = value.windows(run.max(1));
+            parts.any(|part| count(scrubbed, part) > count(&stays, part))
+        };
+        self.marked().filter(is_left).collect()
+    }
+
+    /// What is wrong after redaction, a line each.
+    fn wrong(&self, redaction: &Redaction) -> Vec<String> {
+        let scrubbed = self.scrubbed(redaction);
+        let after = String::from_utf8_lossy(&scrubbed);
+        let mut wrong = Vec::new();
+        for value in self.left(&scrubbed) {
+            wrong.push(format!("left: {}", String::from_utf8_lossy(value)));
         }
-        let (before, after_words) = (words(&String::from_utf8_lossy(&stays)), words(&after));
+        let (before, after_words) = (words(&String::from_utf8_lossy(&self.stays())), words(&after));
         for (word, count) in before {
             if after_words.get(&word).copied().unwrap_or(0) < count {
                 wrong.push(format!("lost: {word}"));
@@ -137,7 +146,7 @@ fn unescaped(text: &str) -> Vec<u8> {
 }
 
 /// Documents by the file that they are in.
-fn forms(dir: &Path) -> Vec<(String, Form)> {
+pub(super) fn forms(dir: &Path) -> Vec<(String, Form)> {
     let mut files: Vec<PathBuf> = Vec::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(dir) = dirs.pop() {

@@ -58,7 +58,6 @@ const LONGEST_LABEL: usize = 160;
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     let between = ["</td>", "</dt>", "</th>", "</b>", "</strong>", "</label>", "</name>"];
     Ok(vec![
-        Rule::finder("labelled", ["\";s:"], serialized)?,
         Rule::below("labelled", ANCHORS, Heads { head, alike: |_, _| false })?,
         Rule::finder("labelled", between, next_element)?,
     ])
@@ -383,21 +382,6 @@ fn label(lower: &[u8]) -> Option<Answer> {
         return Some(Answer::Alone(Strength::Weak));
     }
     None
-}
-
-/// `s:8:"password";s:6:"secret"` as PHP writes values.
-fn serialized(line: &[u8], at: Range<usize>) -> Option<Found> {
-    let head = &line[at.start.saturating_sub(64)..at.start];
-    let open = head.iter().rposition(|&b| b == b'"')?;
-    let strength = strength(&head[open + 1..])?;
-    let rest = &line[at.end..];
-    let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
-    let quote = rest.get(digits..digits + 2)? == b":\"";
-    let len: usize = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
-    let start = digits + 2;
-    let value = rest.get(start..start + len)?;
-    (quote && is_secret(value, strength, true))
-        .then(|| (at.end + start..at.end + start + len).into())
 }
 
 /// The value of the element behind one that is a label: `<td>Password</td><td>…</td>`.

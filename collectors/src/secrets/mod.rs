@@ -72,3 +72,7 @@ fn plain_rules() -> Result<Vec<Rule>, RuleError> {
 
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod mangled;
+#[cfg(test)]
+mod needed;

@@ -107,7 +107,6 @@ const PAIRS: &[(&[&str], &str)] = &[
     ),
     (&["u: ", " pw: ", " pass: "], r"(?i)\bu(?:ser)?: ?\S{1,64},? p(?:w|ass)?: ?(?<secret>\S+)"),
     (&["login attempt"], r"(?i)login attempt \[?b?'?[^\s/']{1,64}'?/b?'?(?<secret>[^\s'\]]+)"),
-    (&["pw: ", "pw "], r"(?i)(?:^|[\s(])pw:? +(?<secret>[^\s,;)]+)"),
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {

@@ -48,13 +48,8 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "password",
         &["auth\\r\\n", "auth\r"],
-        r"(?i)\$4(?:\\r\\n|\r)auth(?:\\r\\n|\r)(?:\$[0-9]+(?:\\r\\n|\r))(?<secret>[^\\\r]+)",
-    ),
-    ("password", &["setuser "], r"(?i)acl setuser \S+.*? [>#](?<secret>\S+)"),
-    (
-        "password",
-        &[" on >", " on #", " off >", " off #"],
-        r"(?i)user \S+ (?:on|off)(?: \S+)*? [>#](?<secret>\S+)",
+        // Of three words, the second is the user.
+        r"(?i)(?:\*3(?:\\r\\n|\r)\$4(?:\\r\\n|\r)auth(?:\\r\\n|\r)\$[0-9]+(?:\\r\\n|\r)[^\\\r]+|\$4(?:\\r\\n|\r)auth)(?:\\r\\n|\r)\$[0-9]+(?:\\r\\n|\r)(?<secret>[^\\\r]+)",
     ),
     ("password", &["authentication simple"], r#"authentication simple "(?<secret>[^"]+)"#),
     // RFC 2865 as FreeRADIUS shows it.
@@ -63,21 +58,13 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["] (from client"],
         r"Login (?:incorrect|OK)[^\[]*(?:\([^)]*\))?[^\[]*\[[^\]/]*/(?<secret>[^\]]+)\] \(from client",
     ),
-    ("password", &["-password \""], r#"-Password "(?<secret>[^"]+)"#),
     ("password", &["-password:"], r#"Tunnel-Password:[0-9]+ [:+]?= "?(?<secret>[^"\s]+)"#),
     (
         "password",
         &["chap-password", "-response = 0x", "nt-password"],
         r"(?:MS-CHAP2?-Response|CHAP-Password|[NL][TM]-Password) :?= 0x(?<secret>[0-9a-fA-F]{16,})",
     ),
-    (
-        "snmp-community",
-        &["community "],
-        r"(?:SNMP v[0-9a-z]+,|logged command:snmp-server) community (?<secret>\S+)",
-    ),
     ("snmp-community", &["  c=\""], r#"  C="(?<secret>[^"]+)" "#),
-    ("snmp-community", &["community:"], r"^\s*[Cc]ommunity: (?<secret>\S+)\s*$"),
-    ("password", &["credentials:"], r"^\s*Credentials: [^\s:]+:(?<secret>\S+)\s*$"),
     // Hashes as `pwdump` writes them: of LAN Manager and of NT.
     ("password-hash", &[":::"], r"^[^:]+:[0-9]+:(?<secret>[0-9a-fA-F]{32}:[0-9a-fA-F]{32}):::"),
     // `wg show all dump`: private key, public key, port; then peers with preshared keys.
@@ -90,12 +77,6 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         "wireguard-key",
         &["/32\t", "/24\t", "/0\t1", "/0\t0", "/128\t", "/64\t", "/16\t"],
         r"^(?:\S+\t)?[A-Za-z0-9+/]{43}=\t(?<secret>[A-Za-z0-9+/]{43}=)\t[^\t]*:[0-9]+\t",
-    ),
-    ("password", &["jdbc:oracle:"], r#"jdbc:oracle:\w+:\w+/(?<secret>[^\s@"]+)@"#),
-    (
-        "password",
-        &["@tcp(", "@unix("],
-        r#"(?:^|[\s"'=])[\w.-]+:(?<secret>[^\s@"']+)@(?:tcp|unix)\("#,
     ),
     (
         "password",
@@ -118,16 +99,10 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["assword"],
         r#"(?:expect .*|^\s*-re .*|")[Pp]?assword[^"]*"\s*\{?\s*;?\s*send (?:-- )?"(?<secret>[^"\\$]+)"#,
     ),
-    ("password", &["password "], r"^PASSWORD \S+ = (?<secret>\S+)\s*$"),
     (
         "password",
         &[": (string) (len="],
         r#"(?i)(?:password|passwd|passphrase|secret|token|apikey)\w*: \(string\) \(len=[0-9]+\) "(?<secret>[^"]+)"#,
-    ),
-    (
-        "password",
-        &["] => "],
-        r"(?i)\[[\w-]*(?:password|passwd|passphrase|secret|token|api_?key)\] => (?<secret>\S[^\r]*)$",
     ),
     ("password", &["username="], r#"\buser(?:name)?=[^\s%,"'&]+%(?<secret>[^\s,"'%&]+),"#),
     ("wifi-key", &["key content"], r"Key Content\s*: (?<secret>[^\r]+)"),

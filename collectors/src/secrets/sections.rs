@@ -37,7 +37,6 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         Rule::nearby("private-key", ["rclone_encrypt_v0:", "untrusted comment:"], |near, _| {
             encoded(near)
         })?,
-        Rule::nearby("private-key", ["priv:"], |near, _| hexadecimal(near))?,
         Rule::nearby("credential", ["setcredentialencrypted=", "setcredential="], |near, _| {
             folded(near)
         })?,
@@ -224,26 +223,6 @@ fn encoded(near: &Near<'_>) -> Vec<Found> {
     let whole =
         value.len() >= 40 && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b));
     if whole { vec![(next.start..next.start + value.len()).into()] } else { Vec::new() }
-}
-
-/// The bytes below `priv:`, as openssl(1) shows a key.
-fn hexadecimal(near: &Near<'_>) -> Vec<Found> {
-    let text = near.text();
-    let is_bytes = |line: &[u8]| {
-        let line = line.trim_ascii();
-        line.len() >= 5
-            && line[2] == b':'
-            && line.iter().all(|b| b.is_ascii_hexdigit() || *b == b':')
-    };
-    let lines = lines_below(near, &near.line(), |line| !is_bytes(line));
-    lines
-        .into_iter()
-        .map(|at| {
-            let line = &text[at.clone()];
-            let deep = run(line, 0, |b| b.is_ascii_whitespace());
-            (at.start + deep..at.start + line.trim_ascii_end().len()).into()
-        })
-        .collect()
 }
 
 /// The lines that a value goes on in behind a backslash.

@@ -48,10 +48,6 @@ const PATTERNS: &[(&[&str], &str)] = &[
         r#"(?i)(?:password|passwd|pwd|pass)~*=~*\w+\(~*["'](?<secret>[^"'\x00]+)"#,
     ),
     (
-        &["set value"],
-        r"(?i)\bset~+value~*=~*'(?<secret>[^'\x00]+)'~+where~+\w+~*=~*'[^']*(?:password|passwd|secret|token|api_?key)[^']*'",
-    ),
-    (
         &["conn ", "connect "],
         r#"(?i)^\s*(?:SQL>~*)?conn(?:ect)?~+[A-Za-z][\w$#]*/(?:"(?:[^"]+)"|(?<secret>[^\s@/"]+))"#,
     ),
@@ -103,7 +99,6 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         let rule = Rule::pattern("password", ["convertto-securestring"], pattern)?;
         rules.push(rule.valid(is_literal));
     }
-    rules.push(Rule::pattern("password-hash", ["$p$", "$h$"], r"\$[PH]\$[./A-Za-z0-9]{31}")?);
     Ok(rules)
 }
 

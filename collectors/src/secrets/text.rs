@@ -64,7 +64,7 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
     (
         "password-hash",
         &["pbkdf2_sha", "pbkdf2:sha", "scrypt:", "SCRAM-SHA-256$", "bcrypt"],
-        r"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$\S{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$\S{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:[A-Za-z0-9+/=:$]{20,})",
+        r#"(?:pbkdf2[_:]sha[0-9]+[$:][0-9]+\$[^\s$]+\$[^\s'"]{20,}|scrypt:[0-9]+:[0-9]+:[0-9]+\$[^\s'"]{20,}|SCRAM-SHA-(?:1|256)\$[0-9]+:[A-Za-z0-9+/=:$]{20,})"#,
     ),
     (
         "argument",
@@ -103,11 +103,6 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         r"(?i)\bauth\s+(?:plain|login|xoauth2|cram-md5)\s+(?<secret>[A-Za-z0-9+/]{6,}={0,2})",
     ),
     (
-        "network-password",
-        &["password 0 ", "password 5 ", "password 7 ", "secret 0 ", "key 7 ", "-server key "],
-        r"(?i)(?:\b(?:password|secret|key)\s+[0-9]|(?:tacacs|radius)-server\s+key)\s+(?<secret>\S{4,})",
-    ),
-    (
         "snmp-community",
         &["rocommunity", "rwcommunity", "com2sec"],
         r"^\s*(?:r[ow]community6?\s+|com2sec6?\s+(?:-Cn\s+\S+\s+)?\S+\s+\S+\s+)(?<secret>\S+)",
@@ -128,18 +123,12 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         r"(?i)unseal key(?: [0-9]+)?:\s*(?<secret>[A-Za-z0-9+/=]{20,})",
     ),
     (
-        "grub-hash",
-        &["grub.pbkdf2."],
-        r"grub\.pbkdf2\.sha[0-9]+\.[0-9]+\.(?<secret>[0-9A-Fa-f.]{40,})",
-    ),
-    (
         // What Gradle of Android puts into code.
         "key",
         &["buildConfigField", "resValue"],
         r#"(?i)\b(?:buildConfigField|resValue)\s*\(?\s*["']\w+["']\s*,\s*["']\w*(?:key|token|secret|passw(?:or)?d|pass|pwd)["']\s*,\s*["']?\\*["'](?<secret>[^"'\\$\s]{8,})["'\\]"#,
     ),
     ("netrc", &["login "], r"\blogin\s+\S+\s+password\s+(?<secret>\S+)"),
-    ("otpauth", &["otpauth://"], r"otpauth://[^\s?]*\?(?:[^\s]*&)?secret=(?<secret>[A-Za-z2-7]+)"),
 ];
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {

@@ -1,8 +1,13 @@
 //! What is wrong with a profile, as data and as text for people.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use regex::Regex;
 use serde::Serialize;
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, LazyLock},
+};
 
 /// A profile that cannot be used, and every reason why.
 #[derive(Debug)]
@@ -121,24 +126,63 @@ pub(super) fn is_secret(option: &str) -> bool {
     let mut words = option.split(|c: char| !c.is_alphanumeric());
     words.any(|word| {
         SECRET_WORDS.iter().any(|secret| {
-            let slips = usize::from(secret.len() > 3);
             let plural = word.strip_suffix('s').unwrap_or(word);
-            strsim::osa_distance(plural, secret) <= slips || word.ends_with(secret)
+            strsim::osa_distance(plural, secret) <= 1 || word.ends_with(secret)
         })
     })
 }
 
-/// The text with every secret replaced by as many asterisks, so that columns stay what they are.
-fn without_secrets(text: &str) -> String {
-    // A list of secrets may go on over lines.
-    let mut in_list = false;
+/// What a secret is in that goes on in the next line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    /// None goes on.
+    Nothing,
+    /// So many lists.
+    Lists(usize),
+    /// A text over several lines, between these quotes.
+    Text(&'static str),
+}
+
+impl Open {
+    /// What is open behind a line, or the rest of it.
+    fn after(self, rest: &str) -> Self {
+        if let Self::Text(quotes) = self {
+            return if rest.contains(quotes) { Self::Nothing } else { self };
+        }
+        let opens = |quotes: &&str| rest.matches(quotes).count() % 2 == 1;
+        if let Some(quotes) = ["\"\"\"", "'''"].into_iter().find(opens) {
+            return Self::Text(quotes);
+        }
+        let mut lists = if let Self::Lists(lists) = self { lists } else { 0 };
+        let mut quote = None;
+        for letter in rest.chars() {
+            match (quote, letter) {
+                (Some(open), _) if open == letter => quote = None,
+                (None, '"' | '\'') => quote = Some(letter),
+                (None, '[') => lists += 1,
+                (None, ']') => lists = lists.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if lists > 0 { Self::Lists(lists) } else { Self::Nothing }
+    }
+}
+
+/// The text with every secret replaced by as many asterisks, so that places in it stay what they are.
+///
+/// What is wrong with a profile may be how it is written, so that nothing more is expected of a line
+/// than the name of an option before its value.
+pub(super) fn without_secrets(text: &str) -> String {
+    let mut open = Open::Nothing;
     let hide = |line: &str| {
-        let within = in_list;
-        let begins = line
-            .split_once('=')
-            .is_some_and(|(key, value)| is_secret(key) && value.trim_start().starts_with('['));
-        in_list = (within || begins) && !line.contains(']');
-        if within && !line.trim_start().starts_with('{') { asterisks(line) } else { hide(line) }
+        let before = open;
+        let value = if before == Open::Nothing { value_of_secret(line) } else { Some(0) };
+        open = value.map_or(Open::Nothing, |at| before.after(&line[at..]));
+        match before {
+            Open::Nothing => hide(line),
+            Open::Lists(_) => hide_value(line, asterisks),
+            Open::Text(_) => asterisks(line),
+        }
     };
     text.split_inclusive('\n').map(hide).collect()
 }
@@ -147,15 +191,41 @@ fn hide(line: &str) -> String {
     if let Some(at) = line.to_uppercase().find("AGE-SECRET-KEY-")
         && line.is_ascii()
     {
-        return line[..at].to_owned() + &asterisks(&line[at..]);
+        return hide(&line[..at]) + &asterisks(&line[at..]);
     }
-    match line.split_once('=') {
-        // A table names a file or a variable, and is what most often has to be corrected.
-        Some((key, value)) if is_secret(key) && !value.trim_start().starts_with('{') => {
-            format!("{key}={}", asterisks(value))
-        }
-        _ => without_password(line),
+    match value_of_secret(line) {
+        Some(at) => without_password(&line[..at]) + &hide_value(&line[at..], hide),
+        None => without_password(line),
     }
+}
+
+/// Hides a value. A table that names a file or a variable stays, because that is what most often has
+/// to be corrected; `further` hides what is behind it.
+fn hide_value(value: &str, further: impl Fn(&str) -> String) -> String {
+    let table = value.trim_start().strip_prefix('{').map(str::trim_start);
+    let names = |name| table.and_then(|table| table.strip_prefix(name)).map(str::trim_start);
+    let is_place = ["file", "env"].into_iter().filter_map(names).any(|rest| rest.starts_with('='));
+    match value.find('}') {
+        Some(end) if is_place => value[..=end].to_owned() + &further(&value[end + 1..]),
+        _ => asterisks(value),
+    }
+}
+
+/// Where in a line the value of an option begins that holds a secret, whether or not there is a sign
+/// between them.
+fn value_of_secret(line: &str) -> Option<usize> {
+    static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""[^"]*"|'[^']*'|[\w.-]+"#).expect("the expression is valid")
+    });
+    WORDS.find_iter(line).find_map(|word| {
+        let rest = &line[word.end()..];
+        let next = rest.trim_start();
+        let sign = next.starts_with(['=', ':']);
+        let quoted = word.as_str().starts_with(['"', '\'']);
+        let is_option = sign || !quoted && next.starts_with(['"', '\'', '[', '{']);
+        let gap = rest.len() - next.len();
+        (is_option && is_secret(word.as_str())).then(|| word.end() + gap + usize::from(sign))
+    })
 }
 
 /// Hides user and password in `scheme://user:password@host`.
@@ -191,5 +261,39 @@ mod tests {
             "upload-token = \"*******\"\nproxy = \"http://***@h\"\n\
              token = { file = \"upload.token\" }\nrecipients = [\"**********************\"]\n"
         );
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_however_wrongly_it_is_written() {
+        for text in [
+            "token = { value = \"hunter2\" }",
+            "token = { literal = 'hunter2', file = \"t\" }",
+            "token: \"hunter2\"",
+            "token \"hunter2\"",
+            "\"upload-token\" = \"hunter2\"",
+            "tokne = \"hunter2",
+            "kye = \"hunter2\"",
+            "token = \"\"\"\nhunter2\n\"\"\"",
+            "values = '''\nhunter2\n''' # x\n",
+            "values = [\n  \"a]\",\n  { file = \"x\" }\n  , \"hunter2\" ]",
+            "values = [\n  { literal = \"hunter2\" },\n]",
+            "values = [{ file = \"x\" }, \"hunter2\"]",
+            "redact.ours = { use = \"literal\", values = [\"hunter2\"], x = 1 }",
+            "deliver.b = { use = \"s3\", upload-token = { file = \"t\" }, key = \"hunter2\" }",
+            "[deliver.bucket] upload-token = \"hunter2\"",
+            "proxy = \"http://shop:hunter2@192.0.2.7:3128\"",
+        ] {
+            let shown = without_secrets(text);
+            assert!(!shown.contains("hunter2"), "{text} is shown as {shown}");
+            assert_eq!(shown.len(), text.len());
+        }
+        for text in [
+            "token = { file = \"upload.token\" }\nregion = \"here\"\n",
+            "values = [\n]\nregion = \"here\"\n",
+            "[redact.keys]\nuse = \"keys\"\naccess = \"keys\"\n",
+            "argv = [\"vault\", \"token\", \"lookup\"]\n",
+        ] {
+            assert_eq!(without_secrets(text), text);
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! TOML, with every syntax error of a text, and with places that count from its start in all
 //! sources.
 
-use super::source::{Finding, Span};
+use super::{
+    problem::without_secrets,
+    source::{Finding, Span},
+};
 use std::{collections::BTreeSet, mem, ops::Range};
 use toml::{
     Spanned,
@@ -64,7 +67,11 @@ fn unclosed_array(span: &Range<usize>) -> Finding {
 fn explain(text: &str, span: Range<usize>, message: &str) -> Finding {
     let written = text.get(span.clone()).unwrap_or_default();
     if message.starts_with("string values must be quoted") && !written.is_empty() {
-        let help = format!("write `\"{written}\"`");
+        // A secret is no more shown than in the line itself.
+        let help = match without_secrets(text).get(span.clone()) {
+            Some(shown) if shown == written => format!("write `\"{written}\"`"),
+            _ => "put a `\"` before and behind it".to_owned(),
+        };
         return Finding::new(span, "a text needs quotes around it").help(help);
     }
     if message.starts_with("duplicate key") {

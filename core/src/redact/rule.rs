@@ -346,6 +346,12 @@ impl Rule {
         &self.id
     }
 
+    /// The words of which one stands in every line that it looks at, as they were given; none if it
+    /// looks at every line.
+    pub fn anchors(&self) -> &[Vec<u8>] {
+        &self.anchors
+    }
+
     fn new(id: String, anchors: Vec<Vec<u8>>, kind: Kind) -> Self {
         Self {
             id,

@@ -81,7 +81,6 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
         &[Behind("-a", b':'), Behind("--auth", b':'), Behind("-A", b':'), Behind("-P", b':')],
     ),
     (&["etcdctl", "consul", "kcadm.sh", "influx_inspect"], &[Behind("--user", b':')]),
-    (&["aria2c", "axel"], &[Next("--http-passwd"), Next("--ftp-passwd")]),
     (
         &[
             "mongo",
@@ -149,19 +148,6 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["rar", "unrar"], &[Glued("-hp"), Glued("-p")]),
     (&["qpdf"], &[After("--encrypt", 1), After("--encrypt", 2), Glued("--password=")]),
     (&["pdftk"], &[Next("input_pw"), Next("owner_pw"), Next("user_pw")]),
-    (
-        &[
-            "pdftotext",
-            "pdfinfo",
-            "pdfimages",
-            "pdftoppm",
-            "pdftops",
-            "pdftohtml",
-            "pdffonts",
-            "pdftocairo",
-        ],
-        &[Next("-upw"), Next("-opw")],
-    ),
     (
         &[
             "ldapsearch",
@@ -294,7 +280,7 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["check_ldap", "check_ldaps"], &[Opt("-P")]),
     (&["check_nt", "check_nrpe_nt"], &[Opt("-s")]),
     (&["check_http", "check_curl"], &[Behind("-a", b':'), Behind("-b", b':')]),
-    (&["check_imap", "check_pop", "check_radius", "check_by_ssh"], &[Next("-p")]),
+    (&["check_radius"], &[Next("-p")]),
     (&["sqlplus", "rman", "expdp", "impdp", "exp", "imp", "sqlldr", "sqlcl"], &[Slash]),
     (
         &[
@@ -361,7 +347,6 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"], &[Opt("-P"), Next("--pw")]),
     (&["mosquitto_passwd"], &[After("-b", 0)]),
     (&["cqlsh", "nodetool", "dsetool", "sstableloader"], &[Opt("-p"), Next("-pw")]),
-    (&["plink", "pscp", "psftp", "puttygen", "kitty"], &[Next("-pw")]),
     (
         &["psexec", "psexec64", "pskill", "pslist", "psloggedon", "psinfo", "psservice"],
         &[Opt("-p")],
@@ -375,12 +360,11 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     ),
     (&["useradd", "usermod", "groupmod", "groupadd", "newusers"], &[Next("-p")]),
     (&["mkpasswd"], &[Last(1), Last(2)]),
-    (&["vncpasswd", "x11vnc"], &[Next("-passwd")]),
     (
         &["openssl"],
         &[Glued("pass:"), Next("-k"), Next("-K"), Next("-hmac"), Glued("hexkey:"), Glued("key:")],
     ),
-    (&["openssl passwd"], &[Last(1)]),
+    (&["openssl passwd"], &[After("passwd", 1)]),
     (&["ssh-keygen"], &[Opt("-N"), Opt("-P")]),
     (
         &["keytool", "jarsigner", "zipalign", "apksigner"],
@@ -395,7 +379,6 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
             Glued("pass:"),
         ],
     ),
-    (&["ansible-playbook", "ansible"], &[]),
     (&["lftp", "ncftpget", "ncftpput", "ncftp", "ncftpls"], &[Behind("-u", b','), Opt("-p")]),
     (&["swaks"], &[Next("-ap"), Next("--auth-password")]),
     (&["sendemail", "sendemail.pl", "mailsend", "smtp-cli"], &[Next("-xp"), Next("-pass")]),
@@ -413,7 +396,6 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["radtest"], &[After("", 2), After("", 5)]),
     (&["radclient"], &[Last(3)]),
     (&["kadmin", "kadmin.local"], &[Opt("-w"), Next("-pw")]),
-    (&["addprinc", "ank", "cpw", "change_password", "add_principal"], &[Next("-pw")]),
     (
         &["ipa-client-install", "ipa-server-install", "ipa-replica-install", "realm", "ipa"],
         &[Opt("-w"), Next("-a"), Next("-p")],
@@ -431,22 +413,8 @@ pub(super) const COMMANDS: &[(&[&str], &[Form])] = &[
     (&["bw login"], &[After("login", 2)]),
     (&["bw unlock"], &[After("unlock", 1)]),
     (&["oathtool"], &[Last(1)]),
-    (&["git-credential"], &[]),
     (&["ilorest", "hponcfg", "govc", "esxcli", "vim-cmd", "ovftool"], &[Opt("-p")]),
-    (&["kinit", "klist", "ktutil"], &[]),
     (&["rasdial"], &[After("", 3)]),
-    (
-        &[
-            "composer config",
-            "npm config",
-            "yarn config",
-            "pip config",
-            "poetry config",
-            "bundle config",
-        ],
-        &[After("_auth", 1), After("_authToken", 1), After("_password", 1)],
-    ),
-    (&["poetry config"], &[Last(4)]),
     (
         &[
             "config set",
