@@ -41,6 +41,8 @@ impl Sieve {
             lower.iter_mut().zip(upper).for_each(|(lower, upper)| *lower |= *upper);
             bits.truncate(half);
         }
+        // Thousands of them are kept.
+        bits.shrink_to_fit();
         Self(bits)
     }
 
@@ -114,6 +116,12 @@ mod tests {
         let passed = (0..2000).filter(|_| sieve.may_hold(format!("{}Q", word()).as_bytes()));
         assert!(passed.count() < 40);
         assert!(!sieve.may_hold(b"Tr0ub4dor&3"));
+    }
+
+    #[test]
+    fn the_sieve_of_a_long_text_of_few_words_takes_no_more_than_it_holds() {
+        let sieve = Sieve::of(&b"a line of a log\n".repeat(100_000)).into_bytes();
+        assert!(sieve.capacity() <= FEWEST / 8, "{}", sieve.capacity());
     }
 
     #[test]
