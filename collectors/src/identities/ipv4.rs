@@ -147,14 +147,6 @@ fn is_address(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bo
     likely(text, at, address, way)
 }
 
-/// Whether the digits go up, or down, by one each.
-fn is_row(text: &[u8]) -> bool {
-    let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
-    let by =
-        |step: i8| digits.windows(2).all(|pair| pair[0].checked_add_signed(step) == Some(pair[1]));
-    by(1) || by(-1)
-}
-
 /// The private ranges as a whole (RFC 1918, RFC 6598), which every host may have.
 const PRIVATE: &[(Ipv4Addr, u8)] = &[
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -202,10 +194,6 @@ fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {
     let line = &text[at.end..(at.end + 24).min(text.len())];
     let gap = line.iter().take_while(|&&byte| byte == b' ').count();
     if gap > 0 && ARCHITECTURES.iter().any(|name| line[gap..].starts_with(name.as_bytes())) {
-        return false;
-    }
-    // `1.2.3.4` and `98.76.54.32` are what somebody types who needs any address.
-    if way != Way::Show && is_row(&text[at.clone()]) {
         return false;
     }
     // `iso.org.dod.internet`, where every object identifier of networks begins.

@@ -54,6 +54,7 @@ pub(super) const HITS: &[&str] = &[
     "inet «10.42.7.1»/24 brd «10.42.7.255» scope global eth0",
     "ESTAB 0 0 «10.42.7.1»:443 «172.20.1.9»:51000",
     "client from «93.184.216.34».",
+    "ssh -p 22 to «98.76.54.32»",
     "[client «93.184.216.34»] denied",
     "INFO /«10.42.7.1»:3888 up, dest: /«10.42.7.2»:50010",
     "db7/«93.184.216.34»:80",
@@ -150,7 +151,6 @@ const MISSES: &[&str] = &[
     "Linux version 6.1.0 (builder@build.made-up.org) (gcc 12.2)",
     "e-mail: nobody@example.com",
     "# sender=scrub@host.domain.name",
-    "ssh -p 22 to 98.76.54.32 or http://1.2.3.4:8080/",
     "clone https://x:made_0123456789-up@git.example.com/shop.git",
     "clone https://x:$6$made/up/hash1@git.example.com/shop.git",
 ];

@@ -29,11 +29,8 @@ const LONGEST_COLOUR: usize = 16;
 const LEFT: &[(&str, &str)] = &[
     ("age-key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}\b"),
     ("anthropic-key", r"\bsk-ant-api[0-9]{2}-[A-Za-z0-9_-]{40}"),
-    // Not with `EXAMPLE` at the end, spelt out because the expression cannot look ahead.
-    (
-        "aws-key",
-        r"\bAKIA(?:[A-Z0-9]{15}[A-DF-Z0-9]|[A-Z0-9]{14}[A-KM-Z0-9]E|[A-Z0-9]{13}[A-OQ-Z0-9]LE|[A-Z0-9]{12}[A-LN-Z0-9]PLE|[A-Z0-9]{11}[B-Z0-9]MPLE|[A-Z0-9]{10}[A-WYZ0-9]AMPLE|[A-Z0-9]{9}[A-DF-Z0-9]XAMPLE)\b",
-    ),
+    // Not with `E` at the end: manuals have keys that end in `EXAMPLE`, and may stay.
+    ("aws-key", r"\bAKIA[A-Z0-9]{15}[A-DF-Z0-9]\b"),
     ("github-token", r"\bghp_[A-Za-z0-9]{36}"),
     ("github-token", r"\bghs_[A-Za-z0-9]{36}"),
     ("github-token", r"\bgithub_pat_[A-Za-z0-9_]{36}"),
