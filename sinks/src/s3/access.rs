@@ -1,4 +1,4 @@
-//! The three ways into a bucket: a token, keys, or a presigned URL.
+//! The ways into a bucket: a token, keys, a presigned URL, or a function that hands out forms.
 
 use super::Target;
 use crate::http::{self, Mask};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use url::Url;
 
 /// How this client calls itself where the name is not a token.
-const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"));
+pub(super) const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"));
 
 /// A signature is made for each try; it need only outlive differences of clocks.
 const SIGNATURE_LIFE: Duration = Duration::from_mins(15);
@@ -30,6 +30,8 @@ pub(crate) enum Access {
     Keys(Target, Keys),
     /// Signed by someone else.
     Presigned(Url),
+    /// Signed by a function that is asked before each try.
+    Function(Url),
 }
 
 /// Which way in was taken, and to which bucket: all that a message may know of it.
@@ -41,6 +43,8 @@ pub(crate) enum Way<'a> {
     Keys(&'a str),
     /// By a URL that says the bucket itself.
     Presigned,
+    /// By a form that a function handed out.
+    Function,
 }
 
 /// Keys from the environment, as every AWS tool reads them.
@@ -94,7 +98,7 @@ impl Access {
                 mask.hide(keys.secret.reveal());
                 mask.hide(keys.session.as_ref().map_or("", Secret::reveal));
             }
-            Self::Presigned(url) => mask.hide_url(url),
+            Self::Presigned(url) | Self::Function(url) => mask.hide_url(url),
         }
     }
 
@@ -104,7 +108,7 @@ impl Access {
             Self::Token(target, _) | Self::Keys(target, _) => {
                 target.bucket.object_url(bundle.key())
             }
-            Self::Presigned(url) => url.clone(),
+            Self::Presigned(url) | Self::Function(url) => url.clone(),
         }
     }
 
@@ -114,13 +118,14 @@ impl Access {
             Self::Token(target, _) => Way::Token(target.bucket.name()),
             Self::Keys(target, _) => Way::Keys(target.bucket.name()),
             Self::Presigned(_) => Way::Presigned,
+            Self::Function(_) => Way::Function,
         }
     }
 
     /// Whether the object's key belongs to this bundle alone.
     pub(crate) fn owns_key(&self, bundle: &Sealed) -> bool {
         match self {
-            Self::Token(..) | Self::Keys(..) => true,
+            Self::Token(..) | Self::Keys(..) | Self::Function(_) => true,
             Self::Presigned(url) => url.path().ends_with(bundle.name()),
         }
     }
@@ -147,7 +152,7 @@ impl Access {
         }
         let url = match self {
             Self::Token(target, _) => target.bucket.object_url(bundle.key()),
-            Self::Presigned(url) => url.clone(),
+            Self::Presigned(url) | Self::Function(url) => url.clone(),
             Self::Keys(target, keys) => {
                 let credentials = keys.credentials();
                 let mut put = target.bucket.put_object(Some(&credentials), bundle.key());
@@ -193,12 +198,12 @@ impl Access {
     }
 }
 
-/// A presigned URL, if it can be one.
-pub(crate) fn presigned(text: &str) -> Result<Url, String> {
-    // The text is a credential, so it is never repeated.
-    let url: Url = text.parse().map_err(|error| format!("the presigned URL is no URL: {error}"))?;
+/// A presigned URL, or that of a function, if it can be one.
+pub(crate) fn given_url(text: &str) -> Result<Url, String> {
+    // The text may be a credential, so it is never repeated.
+    let url: Url = text.parse().map_err(|error| format!("the URL is no URL: {error}"))?;
     match http::objection(&url) {
-        Some(why) => Err(format!("the presigned URL is not safe: {why}")),
+        Some(why) => Err(format!("the URL is not safe: {why}")),
         None => Ok(url),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::access::Way;
 use crate::{
-    http::{Mask, upload::Answer},
+    http::{self, Mask, upload::Answer},
     retry::{Again, Failed},
 };
 use collect_core::sink::DeliveryError;
@@ -63,8 +63,13 @@ pub(crate) fn reference(answer: &Answer, mask: &Mask) -> Option<String> {
         .filter(|reference| !reference.is_empty())
 }
 
+/// Where S3 says that it stored what was posted.
+pub(crate) fn location(answer: &Answer) -> Option<String> {
+    answer.header("location")?.parse().ok().map(|url: Url| http::bare(&url))
+}
+
 /// When to try again, if what the server says can pass by itself.
-fn passing(answer: &Answer, code: &str) -> Option<Again> {
+pub(super) fn passing(answer: &Answer, code: &str) -> Option<Again> {
     let passing = match answer.status.as_u16() {
         // Not implemented, and HTTP version not supported: that will not change.
         501 | 505 => false,
@@ -155,6 +160,9 @@ fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
                 )
             }
             Way::Presigned => "the bucket of the presigned URL is gone: ask for a new one".into(),
+            Way::Function => {
+                "the bucket of the upload function is gone: ask the product's team".into()
+            }
         },
         "AuthorizationHeaderMalformed"
         | "AuthorizationQueryParametersError"
@@ -193,6 +201,10 @@ fn explain_status(status: u16, way: Way<'_>) -> Option<String> {
             Way::Keys(_) => "these keys may not store objects there: they need `s3:PutObject`",
             Way::Presigned => {
                 "the presigned URL may have expired, or be for another method or key: get a new one"
+            }
+            Way::Function => {
+                "what the upload function hands out is not accepted, or the bucket's policy refuses \
+                 this address: ask the product's team"
             }
         },
         404 | 405 => "this does not look like an S3 server: correct `endpoint` or `path-style`",

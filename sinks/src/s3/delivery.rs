@@ -3,10 +3,11 @@
 use super::{
     access::{Access, CHECKSUM, Way},
     answer::{Verdict, judge},
+    form::Form,
 };
 use crate::{
     http::{
-        Failure, Mask,
+        self, Failure, Mask,
         upload::{Answer, Broken, Limits, Upload, exchange},
     },
     retry::{Again, Failed, Schedule, retry},
@@ -16,6 +17,7 @@ use collect_core::sink::{DeliveryError, Sealed, Watch};
 use reqwest::{Client, Method};
 use std::time::Duration;
 use tokio::time::timeout;
+use url::Url;
 
 /// How long the question for a stored object's checksum may take.
 const QUESTION: Duration = Duration::from_secs(30);
@@ -29,13 +31,17 @@ pub(crate) struct Delivery<'a> {
     pub(crate) access: Access,
     pub(crate) referer: Option<&'a str>,
     pub(crate) client: Client,
-    /// The server's name in messages.
-    pub(crate) host: String,
     pub(crate) bundle: &'a Sealed,
     pub(crate) watch: &'a dyn Watch,
     pub(crate) tried_before: bool,
     pub(crate) limits: Limits,
     pub(crate) mask: &'a Mask,
+}
+
+/// One try, and what must not be shown of it.
+struct Request {
+    upload: Upload,
+    mask: Mask,
 }
 
 impl Delivery<'_> {
@@ -45,7 +51,9 @@ impl Delivery<'_> {
         let mut perhaps_stored = self.tried_before;
         let (mask, watch) = (self.mask, self.watch);
         retry(schedule, mask, watch, async || {
-            let answer = match self.put().await? {
+            let Request { upload, mask } = self.request().await?;
+            let host = http::host(&upload.url);
+            let answer = match self.send(upload, &host).await? {
                 Ok(answer) => answer,
                 Err(failure) => {
                     perhaps_stored |= failure.arrived;
@@ -54,7 +62,7 @@ impl Delivery<'_> {
                     return Err(Failed::from(failure));
                 }
             };
-            match judge(&answer, self.access.way(), &self.host, mask) {
+            match judge(&answer, self.access.way(), &host, &mask) {
                 Verdict::Stored => Ok(answer),
                 Verdict::Exists if perhaps_stored && self.access.owns_key(self.bundle) => {
                     Ok(answer)
@@ -69,18 +77,49 @@ impl Delivery<'_> {
         .await
     }
 
-    /// Sends the bundle once. The outer error ends the delivery.
-    async fn put(&self) -> Result<Result<Answer, Failure>, DeliveryError> {
+    /// What is sent by this try.
+    async fn request(&self) -> Result<Request, Failed> {
+        let mut mask = self.mask.clone();
+        let file = || self.bundle.open().map_err(DeliveryError::Read);
+        if let Access::Function(url) = &self.access {
+            let form = self.form(url).await?;
+            form.hide_in(&mut mask);
+            return Ok(Request { upload: form.upload(self.bundle, file()?), mask });
+        }
         let (url, headers) = self.access.put(self.bundle, self.referer)?;
         let upload = Upload {
             method: Method::PUT,
             url,
             headers,
-            file: self.bundle.open().map_err(DeliveryError::Read)?,
+            file: file()?,
             len: self.bundle.len(),
+            before: Vec::new(),
+            after: Vec::new(),
         };
-        let sent = upload.send(&self.client, &self.host, &self.limits, self.watch);
-        match sent.await {
+        Ok(Request { upload, mask })
+    }
+
+    /// Asks the function at `url` for a form.
+    async fn form(&self, url: &Url) -> Result<Form, Failed> {
+        let request = Form::request(&self.client, url, self.bundle);
+        let host = http::host(url);
+        let answer = timeout(QUESTION, exchange(request)).await.map_err(|_| Failure {
+            reason: format!("`{host}` gave no answer for {} s", QUESTION.as_secs()),
+            help: Some("check the network, or try later".into()),
+            lasting: false,
+            arrived: false,
+        })?;
+        let answer = answer.map_err(|error| Failure::of(error, &host))?;
+        Form::read(&answer, &host, self.mask)
+    }
+
+    /// Sends the bundle once. The outer error ends the delivery.
+    async fn send(
+        &self,
+        upload: Upload,
+        host: &str,
+    ) -> Result<Result<Answer, Failure>, DeliveryError> {
+        match upload.send(&self.client, host, &self.limits, self.watch).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(Broken::Line(failure)) => Ok(Err(failure)),
             Err(Broken::File(error)) => Err(DeliveryError::Read(error)),
@@ -112,10 +151,12 @@ impl Delivery<'_> {
                  ask those who own the bucket for `{}`",
                 self.bundle.key()
             ),
-            Way::Presigned => "a presigned URL takes one bundle: get a new one".into(),
+            Way::Presigned | Way::Function => {
+                "a presigned URL takes one bundle: get a new one".into()
+            }
         };
         Err(Failed::from(DeliveryError::Refused {
-            reason: format!("`{}` holds an object of this key already", self.host),
+            reason: "the bucket holds an object of this key already".into(),
             help: Some(help),
         }))
     }

@@ -3,9 +3,10 @@
 mod access;
 mod answer;
 mod delivery;
+mod form;
 mod target;
 
-pub(crate) use access::{Access, Keys, presigned};
-pub(crate) use answer::reference;
+pub(crate) use access::{Access, Keys, given_url};
+pub(crate) use answer::{location, reference};
 pub(crate) use delivery::Delivery;
 pub(crate) use target::{Target, TargetError};
