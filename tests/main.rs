@@ -34,6 +34,8 @@ mod secrets;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
+mod upload_function;
+#[cfg(test)]
 mod vendors;
 #[cfg(test)]
 mod yardstick;

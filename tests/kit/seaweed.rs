@@ -1,11 +1,10 @@
 //! A real S3 server: SeaweedFS over TLS, with a bucket that only the right token, Referer and HTTPS
 //! get into.
 
-use super::{find, sha256, wait_for};
+use super::{find, free_ports, sha256, wait_for};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -44,7 +43,7 @@ impl Seaweed {
         fs::write(&identities, identities_of_the_server().to_string()).unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
 
-        let ports = free_ports();
+        let ports = free_ports(PORTS.len());
         let server = start_weed(folder.path(), &ports);
         let seaweed = Self { folder, server, https: ports[0] };
         seaweed.wait_until_it_answers();
@@ -88,6 +87,13 @@ impl Seaweed {
             Duration::from_mins(10),
         );
         put.to_string()
+    }
+
+    /// The environment of a function whose role may put objects.
+    pub(crate) fn role(&self) -> Vec<(&'static str, String)> {
+        let given = [("BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
+        let given = given.map(|(name, value)| (name, value.to_owned()));
+        given.chain([("ENDPOINT", self.endpoint())]).collect()
     }
 
     /// The keys of all objects in the bucket.
@@ -204,12 +210,6 @@ const PORTS: [&str; 11] = [
     "admin.port",
     "admin.port.grpc",
 ];
-
-/// Ports that nobody listens on.
-fn free_ports() -> Vec<u16> {
-    let held: Vec<_> = PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
 
 /// The administrator, and the anonymous: without the latter no policy lets anyone in.
 fn identities_of_the_server() -> Value {

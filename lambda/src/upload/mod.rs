@@ -44,9 +44,9 @@ pub struct Upload {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    request_context: Context,
-    #[serde(default)]
-    body: String,
+    #[serde(rename = "requestContext")]
+    context: Context,
+    body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
 }
@@ -87,6 +87,8 @@ pub struct Response {
     pub headers: BTreeMap<&'static str, String>,
     /// The text: JSON.
     pub body: String,
+    /// None are set, but emulators want the list.
+    pub cookies: [String; 0],
 }
 
 /// Why there is no form, and what to do.
@@ -116,11 +118,11 @@ impl Upload {
     }
 
     fn form(&mut self, request: &Request, now: Timestamp) -> Result<Form, Refusal> {
-        if request.request_context.http.method != "POST" {
+        if request.context.http.method != "POST" {
             return Err(refused(405, "only `POST` is answered", ASK));
         }
         // Who asks nonsense has to wait like everybody else.
-        let from = &request.request_context.http.source_ip;
+        let from = &request.context.http.source_ip;
         let from: IpAddr =
             from.parse().map_err(|_| refused(400, "the request has no address", ASK))?;
         self.pace.take(from, now).map_err(|wait| Refusal {
@@ -170,10 +172,11 @@ const ASK: &str = "POST {\"name\": FILE, \"size\": BYTES, \"sha256\": BASE64}";
 
 fn read(request: &Request) -> Result<Wish, Refusal> {
     use base64::{Engine, engine::general_purpose::STANDARD};
+    let body = request.body.as_deref().unwrap_or_default();
     let body = if request.is_base64_encoded {
-        STANDARD.decode(&request.body).map_err(|_| refused(400, "the body is no base64", ASK))?
+        STANDARD.decode(body).map_err(|_| refused(400, "the body is no base64", ASK))?
     } else {
-        request.body.clone().into_bytes()
+        body.as_bytes().to_vec()
     };
     serde_json::from_slice(&body)
         .map_err(|error| refused(400, &format!("the body is not what is expected: {error}"), ASK))
@@ -186,7 +189,7 @@ fn refused(status: u16, error: &str, help: &'static str) -> Refusal {
 fn response(status_code: u16, body: &Value) -> Response {
     let headers = [("content-type", "application/json"), ("cache-control", "no-store")];
     let headers = headers.map(|(name, value)| (name, value.to_owned()));
-    Response { status_code, headers: headers.into(), body: body.to_string() }
+    Response { status_code, headers: headers.into(), body: body.to_string(), cookies: [] }
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn subscriber(address: IpAddr) -> IpAddr {
             let [a, b, c, d, ..] = address.segments();
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
-        four => four,
+        four @ IpAddr::V4(_) => four,
     }
 }
 

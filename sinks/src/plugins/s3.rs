@@ -3,7 +3,7 @@
 use crate::{
     http::{self, Mask, Route, upload::Limits},
     retry::Schedule,
-    s3::{self, Access, Delivery, Keys, Target},
+    s3::{self, Access, Delivery, Keys, Stored, Target},
 };
 use collect_core::{
     Sink,
@@ -275,16 +275,13 @@ impl S3 {
             limits: *limits,
             mask: &mask,
         };
-        let stored = http::run(delivery.run(schedule)).map_err(|error| {
-            let reason = format!("this host gives no means to send: {error}");
-            let help = Some("free memory and file descriptors, then `collect send`".into());
-            DeliveryError::Unreachable { reason, help }
-        })??;
-        Ok(Receipt {
-            location: s3::location(&stored).unwrap_or_else(|| http::bare(&url)),
-            reference: s3::reference(&stored, &mask),
-            at: Timestamp::now(),
-        })
+        let Stored { location, answer } =
+            http::run(delivery.run(schedule)).map_err(|error| {
+                let reason = format!("this host gives no means to send: {error}");
+                let help = Some("free memory and file descriptors, then `collect send`".into());
+                DeliveryError::Unreachable { reason, help }
+            })??;
+        Ok(Receipt { reference: s3::reference(&answer, &mask), location, at: Timestamp::now() })
     }
 
     /// The client for `url`; what must not be shown of the proxy is hidden in `mask`.

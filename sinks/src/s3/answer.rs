@@ -4,7 +4,7 @@
 
 use super::access::Way;
 use crate::{
-    http::{self, Mask, upload::Answer},
+    http::{Mask, upload::Answer},
     retry::{Again, Failed},
 };
 use collect_core::sink::DeliveryError;
@@ -61,11 +61,6 @@ pub(crate) fn reference(answer: &Answer, mask: &Mask) -> Option<String> {
         .or_else(|| answer.header("etag"))
         .map(|reference| mask.quote(reference.trim_matches('"')))
         .filter(|reference| !reference.is_empty())
-}
-
-/// Where S3 says that it stored what was posted.
-pub(crate) fn location(answer: &Answer) -> Option<String> {
-    answer.header("location")?.parse().ok().map(|url: Url| http::bare(&url))
 }
 
 /// When to try again, if what the server says can pass by itself.

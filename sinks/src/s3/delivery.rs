@@ -38,20 +38,31 @@ pub(crate) struct Delivery<'a> {
     pub(crate) mask: &'a Mask,
 }
 
-/// One try, and what must not be shown of it.
+/// One try.
 struct Request {
     upload: Upload,
+    /// Where the bundle is then.
+    location: String,
+    /// Hides what must not be shown of it.
     mask: Mask,
+}
+
+/// A bundle that is stored.
+pub(crate) struct Stored {
+    /// Where.
+    pub(crate) location: String,
+    /// What the server said last.
+    pub(crate) answer: Answer,
 }
 
 impl Delivery<'_> {
     /// Tries until the bundle is stored or refused, and gives the last answer.
-    pub(crate) async fn run(mut self, schedule: &Schedule) -> Result<Answer, DeliveryError> {
+    pub(crate) async fn run(mut self, schedule: &Schedule) -> Result<Stored, DeliveryError> {
         // Whether an earlier try may have stored the bundle without our hearing.
         let mut perhaps_stored = self.tried_before;
         let (mask, watch) = (self.mask, self.watch);
         retry(schedule, mask, watch, async || {
-            let Request { upload, mask } = self.request().await?;
+            let Request { upload, location, mask } = self.request().await?;
             let host = http::host(&upload.url);
             let answer = match self.send(upload, &host).await? {
                 Ok(answer) => answer,
@@ -63,11 +74,11 @@ impl Delivery<'_> {
                 }
             };
             match judge(&answer, self.access.way(), &host, &mask) {
-                Verdict::Stored => Ok(answer),
+                Verdict::Stored => Ok(Stored { location, answer }),
                 Verdict::Exists if perhaps_stored && self.access.owns_key(self.bundle) => {
-                    Ok(answer)
+                    Ok(Stored { location, answer })
                 }
-                Verdict::Exists => self.compare().await,
+                Verdict::Exists => self.compare().await.map(|answer| Stored { location, answer }),
                 Verdict::Failed(failed) => {
                     perhaps_stored |= answer.status.is_server_error();
                     Err(failed)
@@ -84,9 +95,11 @@ impl Delivery<'_> {
         if let Access::Function(url) = &self.access {
             let form = self.form(url).await?;
             form.hide_in(&mut mask);
-            return Ok(Request { upload: form.upload(self.bundle, file()?), mask });
+            let location = form.location();
+            return Ok(Request { upload: form.upload(self.bundle, file()?), location, mask });
         }
         let (url, headers) = self.access.put(self.bundle, self.referer)?;
+        let location = http::bare(&url);
         let upload = Upload {
             method: Method::PUT,
             url,
@@ -96,7 +109,7 @@ impl Delivery<'_> {
             before: Vec::new(),
             after: Vec::new(),
         };
-        Ok(Request { upload, mask })
+        Ok(Request { upload, location, mask })
     }
 
     /// Asks the function at `url` for a form.

@@ -97,6 +97,12 @@ impl Form {
         }
     }
 
+    /// Where the bundle is then.
+    pub(super) fn location(&self) -> String {
+        let key = self.fields.get("key").map_or("", String::as_str);
+        http::visible(&format!("{}/{key}", http::bare(&self.url).trim_end_matches('/')))
+    }
+
     /// The request that stores the bundle (RFC 7578).
     pub(super) fn upload(self, bundle: &Sealed, file: File) -> Upload {
         // No other bundle has this digest, and none holds its own.

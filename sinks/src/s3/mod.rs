@@ -7,6 +7,6 @@ mod form;
 mod target;
 
 pub(crate) use access::{Access, Keys, given_url};
-pub(crate) use answer::{location, reference};
-pub(crate) use delivery::Delivery;
+pub(crate) use answer::reference;
+pub(crate) use delivery::{Delivery, Stored};
 pub(crate) use target::{Target, TargetError};
