@@ -12,6 +12,8 @@ mod conversation;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hostile;

@@ -22,7 +22,7 @@ pub(crate) use function::Function;
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, run_tag};
-pub(crate) use seaweed::{ADMINISTRATOR, REFERER, Seaweed, UPLOAD_TOKEN};
+pub(crate) use seaweed::{ADMINISTRATOR, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN};
 pub(crate) use terminal::Terminal;
 
 use sha2::{Digest, Sha256};

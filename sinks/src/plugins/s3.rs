@@ -218,15 +218,7 @@ impl S3 {
     }
 
     fn proxy_url(&self) -> Result<Option<Url>, String> {
-        let Some(text) = &self.proxy else {
-            return Ok(None);
-        };
-        // The text may hold a password, so it is not repeated.
-        let url: Url = text.parse().map_err(|error| format!("the proxy is no URL: {error}"))?;
-        match url.scheme() {
-            "http" | "https" | "socks5" | "socks5h" if url.has_host() => Ok(Some(url)),
-            _ => Err("a proxy is `http`, `https`, `socks5` or `socks5h`".into()),
-        }
+        http::proxy(self.proxy.as_deref())
     }
 
     /// Everything that a delivery needs, secrets included.

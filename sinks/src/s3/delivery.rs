@@ -159,7 +159,7 @@ impl Delivery<'_> {
             _ if another => "its content is another one; it is not overwritten: ask those who own \
                              the bucket how it came there"
                 .into(),
-            Way::Token(_) | Way::Keys(_) => format!(
+            Way::Token(_) | Way::Keys(_) | Way::DeskToken(_) | Way::DeskKeys(..) => format!(
                 "most likely an earlier delivery of this bundle arrived without its confirmation; \
                  ask those who own the bucket for `{}`",
                 self.bundle.key()
