@@ -1,7 +1,12 @@
 //! A real S3 server: SeaweedFS over TLS, with a bucket that only the right token, Referer and HTTPS
 //! get into.
 
-use super::{find, sha256, wait_for};
+use super::{
+    find,
+    live::{Request, send},
+    policy::{ACCOUNT, BUCKET, for_seaweed, shipped},
+    sha256, wait_for,
+};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
@@ -14,6 +19,8 @@ use tempfile::TempDir;
 
 /// The token that the bucket lets in.
 pub(crate) const UPLOAD_TOKEN: &str = "made-up-upload-token-3f9c1b7e";
+/// The token that may list, read and delete.
+pub(crate) const DESK_TOKEN: &str = "made-up-desk-token-5d0a82c4e1";
 /// The Referer that the bucket lets in.
 pub(crate) const REFERER: &str = "https://shop.example.com/report";
 /// The administrator's key id.
@@ -25,19 +32,30 @@ pub(crate) const ADMINISTRATOR: [(&str, &str); 2] =
     [("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
 /// The region that requests are signed for.
 const REGION: &str = "us-east-1";
-/// The bucket.
-const BUCKET: &str = "bug-reports";
+/// The keys of the role that the policy exempts, the kit's own.
+pub(crate) const DEPLOY: (&str, &str) = (KEY_ID, SECRET_KEY);
+/// The keys of an administrator of the account whom the policy does not exempt.
+pub(crate) const CONSOLE: (&str, &str) =
+    ("AKIDMADEUPCONSOLE001", "made-up-secret-key-of-the-other-admin-01");
 
 /// A running server; killed when dropped.
 pub(crate) struct Seaweed {
     folder: TempDir,
     server: Child,
     https: u16,
+    http: u16,
 }
 
 impl Seaweed {
-    /// Starts a server and puts a bucket with its policy into it.
+    /// Starts a server with a bucket that has the policy that ships.
     pub(crate) fn start() -> Self {
+        let seaweed = Self::without_policy();
+        seaweed.set_policy(&for_seaweed(&shipped()["reports"]));
+        seaweed
+    }
+
+    /// Starts a server with a bucket that only its administrators get into.
+    pub(crate) fn without_policy() -> Self {
         let folder = tempfile::tempdir().unwrap();
         make_certificates(folder.path());
         let identities = folder.path().join("s3.json");
@@ -46,16 +64,30 @@ impl Seaweed {
 
         let ports = free_ports();
         let server = start_weed(folder.path(), &ports);
-        let seaweed = Self { folder, server, https: ports[0] };
+        let seaweed = Self { folder, server, https: ports[0], http: ports[1] };
         seaweed.wait_until_it_answers();
         seaweed.admin("PUT", "", &[]);
-        seaweed.admin("PUT", "?policy=", policy().to_string().as_bytes());
         seaweed
+    }
+
+    /// Gives the bucket a policy.
+    pub(crate) fn set_policy(&self, policy: &Value) {
+        self.admin("PUT", "?policy=", policy.to_string().as_bytes());
     }
 
     /// Its address, as the profile's `endpoint`.
     pub(crate) fn endpoint(&self) -> String {
         format!("https://localhost:{}", self.https)
+    }
+
+    /// The address of the bucket.
+    pub(crate) fn bucket_url(&self) -> String {
+        format!("{}/{BUCKET}", self.endpoint())
+    }
+
+    /// The address of the bucket without TLS.
+    pub(crate) fn plain_bucket_url(&self) -> String {
+        format!("http://localhost:{}/{BUCKET}", self.http)
     }
 
     /// The file with the certificate authority that its certificate is from.
@@ -109,6 +141,23 @@ impl Seaweed {
     /// Puts an object, as an administrator.
     pub(crate) fn put(&self, key: &str, content: &[u8]) {
         self.admin("PUT", &format!("/{key}"), content);
+    }
+
+    /// Puts the same under many keys, as an administrator.
+    pub(crate) fn put_all(&self, keys: &[String], content: &[u8]) {
+        let requests: Vec<_> = keys
+            .iter()
+            .map(|key| Request {
+                method: "PUT",
+                url: format!("{}/{key}", self.bucket_url()),
+                body: content.to_vec(),
+                signer: Some(DEPLOY),
+                ..Request::default()
+            })
+            .collect();
+        for answer in send(&self.ca_file(), &requests) {
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
     }
 
     /// Deletes an object, as an administrator.
@@ -211,58 +260,25 @@ fn free_ports() -> Vec<u16> {
     held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
-/// The administrator, and the anonymous: without the latter no policy lets anyone in.
+/// The role that deploys, another administrator, and the anonymous: without the latter no policy lets
+/// anyone in.
 fn identities_of_the_server() -> Value {
-    json!({
-        "accounts": [{
-            "id": "111122223333", "displayName": "admin", "emailAddress": "admin@example.com"
-        }],
-        "identities": [
-            { "name": "anonymous", "actions": [] },
-            {
-                "name": "admin",
-                "account": { "id": "111122223333" },
-                "credentials": [{ "accessKey": KEY_ID, "secretKey": SECRET_KEY }],
-                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-            },
-        ],
-    })
-}
-
-/// The policy that the receiving side has, in the words that SeaweedFS knows: it refuses
-/// `NotAction` and `s3:if-none-match`, and fills `aws:username` instead of `aws:PrincipalArn`.
-fn policy() -> Value {
-    let bucket = format!("arn:aws:s3:::{BUCKET}");
-    let all = [bucket.clone(), format!("{bucket}/*")];
-    let deny = |name: &str, condition: Value| {
+    let identity = |name: &str, (id, key): (&str, &str)| {
         json!({
-            "Sid": name, "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-            "Resource": all, "Condition": condition,
+            "name": name,
+            "account": { "id": ACCOUNT },
+            "credentials": [{ "accessKey": id, "secretKey": key }],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         })
     };
     json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            deny("DenyPlainHttp", json!({ "Bool": { "aws:SecureTransport": "false" } })),
-            deny("DenyUnknownToken", json!({ "StringNotEquals": {
-                "aws:UserAgent": [UPLOAD_TOKEN], "aws:username": ["admin"] } })),
-            deny("DenyWrongReferer", json!({ "StringNotEquals": {
-                "aws:Referer": REFERER, "aws:username": ["admin"] } })),
-            {
-                "Sid": "DenyUploadTokenAllButPut", "Effect": "Deny", "Principal": "*",
-                "Action": ["s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketPolicy",
-                           "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"],
-                "Resource": all,
-                "Condition": { "StringEquals": { "aws:UserAgent": [UPLOAD_TOKEN] } },
-            },
-            {
-                "Sid": "AllowUpload", "Effect": "Allow", "Principal": "*",
-                "Action": "s3:PutObject", "Resource": format!("{bucket}/reports/*"),
-                "Condition": {
-                    "StringEquals": { "aws:UserAgent": [UPLOAD_TOKEN], "aws:Referer": REFERER },
-                    "Bool": { "aws:SecureTransport": "true" },
-                },
-            },
+        "accounts": [{
+            "id": ACCOUNT, "displayName": "admin", "emailAddress": "admin@example.com"
+        }],
+        "identities": [
+            { "name": "anonymous", "actions": [] },
+            identity("deploy", DEPLOY),
+            identity("console", CONSOLE),
         ],
     })
 }
