@@ -19,7 +19,10 @@ pub(crate) struct Desk {
 /// Reads the settings in `path`, or where they are by default.
 pub(crate) fn read(path: Option<&Path>) -> Result<Desk, Failure> {
     let path = path.map_or_else(paths::desk_settings, Path::to_owned);
-    let bad = |error| Failure { profile: Some(error), ..Failure::unusable("the settings cannot be used") };
+    let bad = |error| Failure {
+        profile: Some(error),
+        ..Failure::unusable("the settings cannot be used")
+    };
     let mut settings = Settings::read(&path, MISSING).map_err(bad)?;
     let bucket = settings.table::<BucketOptions>("bucket", BucketOptions::check);
     settings.finish().map_err(bad)?;

@@ -178,7 +178,9 @@ fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
             wrong_region(&said.region)
         }
         "RequestTimeTooSkewed" => match way {
-            Way::DeskToken(_) | Way::DeskKeys(..) => "the clock of this host is wrong: set it".into(),
+            Way::DeskToken(_) | Way::DeskKeys(..) => {
+                "the clock of this host is wrong: set it".into()
+            }
             _ => "the clock of this host is wrong: set it, then `collect send`".into(),
         },
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
@@ -211,7 +213,9 @@ fn explain_status(status: u16, way: Way<'_>) -> Option<String> {
                  delete what is below `reports/`"
             }
             Way::DeskKeys(_, right) => {
-                return Some(format!("these keys may not do that: they need `{right}`, and a policy that does not refuse them"));
+                return Some(format!(
+                    "these keys may not do that: they need `{right}`, and a policy that does not refuse them"
+                ));
             }
             Way::Keys(_) => "these keys may not store objects there: they need `s3:PutObject`",
             Way::Presigned => {

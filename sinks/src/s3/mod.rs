@@ -9,8 +9,8 @@ mod form;
 mod target;
 
 pub use bucket::{
-    Bucket, BucketAccess, BucketError, BucketOptions, Condition, Download, Env, Head, Listed, Listing,
-    Page, Range, Undeleted,
+    Bucket, BucketAccess, BucketError, BucketOptions, Condition, Download, Env, Head, Listed,
+    Listing, Page, Range, Undeleted,
 };
 
 pub(crate) use access::{Access, Keys, given_url};
