@@ -5,7 +5,8 @@
 //! Referer, User-Agent) in quotation marks. Nothing is escaped, so that a quotation mark in one of
 //! them has to be told from the one that ends it:
 //!
-//! - A request line has no spaces but its own two, so the mark before the status ends it.
+//! - A request line has no spaces but its own two, so the mark before the status ends it, and at most
+//!   one mark with a space behind it comes before that.
 //! - The User-Agent ends with the last mark of the line, because no field behind it is quoted.
 //! - The Referer ends at the first `" "`. A client may send one with that in it, and then its rest is
 //!   taken for the beginning of the User-Agent: no client comes to a token in this way that it has
@@ -126,7 +127,9 @@ impl<'a> Fields<'a> {
             [a, b, c, b' ', ..] => [a, b, c].into_iter().all(u8::is_ascii_digit),
             _ => false,
         };
-        let end = memmem::find_iter(inner, b"\" ").find(|end| is_status(&inner[end + 2..]));
+        // What was asked for may end in a mark, too.
+        let mut ends = memmem::find_iter(inner, b"\" ").take(2);
+        let end = ends.find(|end| is_status(&inner[end + 2..]));
         let end = end.ok_or(Malformed("status behind the request"))?;
         self.0 = &inner[end + 2..];
         Ok(present(&inner[..end]))
@@ -205,7 +208,7 @@ impl<'a> Line<'a> {
     /// The fields behind the User-Agent. What may be added to the format is not looked at.
     pub fn tail(&self) -> Tail<'a> {
         let mut words = self.rest.split(|byte| *byte == b' ').map(present);
-        let mut next = || words.next().flatten();
+        let mut next = || words.next().flatten().filter(|word| !word.is_empty());
         Tail {
             version_id: next(),
             host_id: next(),

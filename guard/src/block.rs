@@ -31,7 +31,9 @@ pub struct Block {
 #[derive(Debug)]
 pub(crate) struct Blocks {
     now: Timestamp,
-    blocks: BTreeMap<Net, Block>,
+    known: BTreeMap<Net, Block>,
+    /// Those that something follows from in this run.
+    touched: BTreeSet<Net>,
 }
 
 impl Blocks {
@@ -41,18 +43,18 @@ impl Blocks {
             !rules.allows(block.net) && block.until.as_second() + rules.forget > now.as_second()
         };
         let blocks = earlier.iter().filter(remembered).map(|block| (block.net, block.clone()));
-        Self { now, blocks: blocks.collect() }
+        Self { now, known: blocks.collect(), touched: BTreeSet::new() }
     }
 
     /// Until when what somebody did is paid for already: until the end of their last block that was
     /// not decided in this very moment.
     pub(crate) fn paid(&self, net: Net) -> Option<i64> {
-        let block = self.blocks.get(&net)?;
+        let block = self.known.get(&net)?;
         (block.from < self.now).then(|| block.until.as_second())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        self.known.is_empty()
     }
 
     /// Blocks somebody for an offence; one decision is one block, however many offences led to it.
@@ -69,11 +71,14 @@ impl Blocks {
             weight: 0,
             within,
         };
-        let block = self.blocks.entry(net).or_insert(new);
+        let block = self.known.entry(net).or_insert(new);
         if block.from < now && block.until <= now {
             block.level += 1;
             block.from = now;
             block.until = later(now, rules.term(block.level));
+        }
+        // What was known when it was decided may be less than what is known now.
+        if self.touched.insert(net) && block.from >= now {
             block.rules.clear();
             block.weight = 0;
         }
@@ -89,7 +94,7 @@ impl Blocks {
             return;
         }
         let mut networks: BTreeMap<Net, Vec<&Block>> = BTreeMap::new();
-        for block in self.blocks.values().filter(|block| block.until > self.now) {
+        for block in self.known.values().filter(|block| block.until > self.now) {
             if let Some(network) = block.within.filter(|network| !rules.allows(*network)) {
                 networks.entry(network).or_default().push(block);
             }
@@ -97,28 +102,32 @@ impl Blocks {
         networks.retain(|_, members| members.len() >= rules.aggregate);
         let whole: Vec<Block> =
             networks.into_iter().map(|(network, members)| self.around(network, &members)).collect();
-        self.blocks.extend(whole.into_iter().map(|block| (block.net, block)));
+        self.known.extend(whole.into_iter().map(|block| (block.net, block)));
     }
 
     /// The block of a network, from those of its addresses.
     fn around(&self, network: Net, members: &[&Block]) -> Block {
-        let earlier = self.blocks.get(&network).filter(|block| block.until > self.now);
+        let earlier = self.known.get(&network).filter(|block| block.until > self.now);
         let all = || members.iter().copied().chain(earlier);
-        let ended = self.blocks.get(&network).map_or(1, |block| block.level);
+        // What led to it in this very moment is known better by now.
+        let is_known = self.touched.contains(&network);
+        let known = earlier.filter(|block| is_known || block.from < self.now);
+        let reasons = || members.iter().copied().chain(known);
+        let ended = self.known.get(&network).map_or(1, |block| block.level);
         Block {
             net: network,
             level: all().map(|block| block.level).max().unwrap_or(1).max(ended),
             from: earlier.map_or(self.now, |block| block.from),
             until: all().map(|block| block.until).max().unwrap_or(self.now),
-            rules: all().flat_map(|block| block.rules.iter().cloned()).collect(),
-            weight: all().map(|block| block.weight).max().unwrap_or_default(),
+            rules: reasons().flat_map(|block| block.rules.iter().cloned()).collect(),
+            weight: reasons().map(|block| block.weight).max().unwrap_or_default(),
             within: None,
         }
     }
 
     /// Those in force, without those that lie in another one.
     pub(crate) fn in_force(&self) -> Vec<Block> {
-        let active = || self.blocks.values().filter(|block| block.until > self.now);
+        let active = || self.known.values().filter(|block| block.until > self.now);
         let nets: BTreeSet<Net> = active().map(|block| block.net).collect();
         let covered = |block: &Block| {
             let network = block.net.network();
@@ -128,12 +137,12 @@ impl Blocks {
     }
 
     pub(crate) fn get(&self, net: Net) -> Option<&Block> {
-        self.blocks.get(&net)
+        self.known.get(&net)
     }
 
     /// All that are remembered, at most so many: those that end last.
     pub(crate) fn into_remembered(self, most: usize) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self.blocks.into_values().collect();
+        let mut blocks: Vec<Block> = self.known.into_values().collect();
         if blocks.len() > most {
             blocks.sort_by_key(|block| (std::cmp::Reverse(block.until), block.net));
             blocks.truncate(most);

@@ -12,7 +12,7 @@ use crate::{
     rules::Rule,
     token::{Token, Tokens},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A threshold above this is counted in units of itself divided by this; what is less than a unit
 /// counts with as much probability, by its hash. That is right to some 4 %.
@@ -24,7 +24,7 @@ const NAMED_ADDRESSES: usize = 32;
 /// So many buckets are kept in memory, each of some 150 bytes.
 const MOST_BUCKETS: usize = 200_000;
 
-/// So many marks, each of 8 bytes.
+/// So many marks, each of 12 bytes.
 const MOST_MARKS: usize = 2_000_000;
 
 /// Whose count it is.
@@ -55,12 +55,22 @@ pub(crate) struct Gauge {
     pub(crate) window: i64,
 }
 
+/// One thing that was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// What it is recognised by.
+    pub(crate) hash: u32,
+    /// When it came first, in seconds since the beginning of the stretch.
+    pub(crate) first: u32,
+    /// When it came last.
+    pub(crate) last: u32,
+}
+
 /// What was counted, and what is known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bucket {
-    /// Hash in the upper half, seconds since the beginning of the stretch in the lower; sorted, and no
-    /// hash twice.
-    pub(crate) marks: Vec<u64>,
+    /// By hash, each once.
+    pub(crate) marks: Vec<Mark>,
     /// There were more.
     pub(crate) more: bool,
     pub(crate) first: i64,
@@ -141,39 +151,39 @@ impl Gauge {
 impl Bucket {
     /// Adds a mark; says whether there is one more.
     fn mark(&mut self, hash: u32, offset: u32, most: usize) -> bool {
-        let mark = u64::from(hash) << 32 | u64::from(offset);
-        let at = self.marks.partition_point(|known| *known < mark);
-        let same = |known: &u64| *known >> 32 == u64::from(hash);
-        // Of two times of the same thing the earlier one counts.
-        if at.checked_sub(1).is_some_and(|before| same(&self.marks[before])) {
+        if self.marks.len() == most && self.marks.last().is_some_and(|last| last.hash < hash) {
+            self.more = true;
             return false;
         }
-        if self.marks.get(at).is_some_and(same) {
-            self.marks[at] = mark;
-            return false;
+        match self.marks.binary_search_by_key(&hash, |mark| mark.hash) {
+            Ok(at) => {
+                let mark = &mut self.marks[at];
+                mark.first = mark.first.min(offset);
+                mark.last = mark.last.max(offset);
+                false
+            }
+            Err(at) => {
+                let is_full = self.marks.len() == most;
+                self.more |= is_full;
+                self.marks.truncate(most - 1);
+                self.marks.insert(at, Mark { hash, first: offset, last: offset });
+                !is_full
+            }
         }
-        if self.marks.len() < most {
-            self.marks.insert(at, mark);
-            return true;
-        }
-        self.more = true;
-        if at < most {
-            self.marks.pop();
-            self.marks.insert(at, mark);
-        }
-        false
     }
 
+    /// How many there were; beyond what is kept, by how densely their hashes lie.
     fn estimate(&self) -> u64 {
         let kept = self.marks.len() as u64;
-        let highest = self.marks.last().map_or(u64::MAX, |mark| (mark >> 32).max(1));
-        if self.more { ((kept - 1) << 32) / highest } else { kept }
+        let highest = self.marks.last().map_or(u64::MAX, |mark| u64::from(mark.hash).max(1));
+        if self.more { kept.max(((kept - 1) << 32) / highest) } else { kept }
     }
 
     /// Takes over what is known of another.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
+        self.more |= other.more;
         self.tokens |= other.tokens;
         self.verbs |= other.verbs;
         self.addresses.extend(&other.addresses);
@@ -241,21 +251,20 @@ impl Meters {
     fn offence(&self, key: &Key) -> Option<Offence> {
         let gauge = self.gauges[key.rule];
         let bucket = self.buckets.get(key)?;
-        if bucket.marks.len() >= gauge.full {
-            return Some(Offence {
-                count: gauge.amount(bucket.estimate()),
-                exact: !bucket.more && gauge.threshold <= UNITS,
-                evidence: Bucket { marks: Vec::new(), ..bucket.clone() },
-            });
+        let before = self.buckets.get(&Key { window: key.window - 1, ..*key });
+        let own = bucket.estimate();
+        let enough = |before: &&Bucket| before.marks.len() + bucket.marks.len() >= gauge.full;
+        let before = before.filter(enough);
+        let sliding = before.map_or(0, |before| most_within(before, bucket) as u64);
+        if own.max(sliding) < gauge.full as u64 {
+            return None;
         }
-        let before = self.buckets.get(&Key { window: key.window - 1, ..*key })?;
-        let most = most_within(before, bucket, gauge.window);
-        (most >= gauge.full).then(|| {
-            let mut evidence = Bucket { marks: Vec::new(), ..bucket.clone() };
+        let mut evidence = Bucket { marks: Vec::new(), ..bucket.clone() };
+        if let Some(before) = before.filter(|_| sliding > own) {
             evidence.absorb(before);
-            let exact = !before.more && gauge.threshold <= UNITS;
-            Offence { count: gauge.amount(most as u64), exact, evidence }
-        })
+        }
+        let exact = gauge.threshold <= UNITS && !evidence.more;
+        Some(Offence { count: gauge.amount(own.max(sliding)), exact, evidence })
     }
 
     /// How near to an offence a bucket is, in thousandths.
@@ -297,34 +306,25 @@ pub(crate) fn tokens_of(bits: u64, tokens: &Tokens) -> impl Iterator<Item = &Tok
         .map(|(_, t)| t)
 }
 
-/// How many seconds after the beginning of its stretch a mark was made.
-pub(crate) fn offset(mark: u64) -> i64 {
-    i64::from(mark as u32)
-}
-
 /// The most different marks within any window that ends in the second bucket.
-fn most_within(before: &Bucket, bucket: &Bucket, window: i64) -> usize {
-    let earlier = before.marks.iter().map(|mark| (offset(*mark) - window, mark >> 32));
-    let marks = earlier.chain(bucket.marks.iter().map(|mark| (offset(*mark), mark >> 32)));
-    let mut marks: Vec<(i64, u64)> = marks.collect();
+///
+/// Of what was counted in the first bucket the last time matters, of what is in the second one the
+/// first: so no more has to be kept of it.
+fn most_within(before: &Bucket, bucket: &Bucket) -> usize {
+    let mut earlier: Vec<_> = before.marks.iter().map(|mark| (mark.last, mark.hash)).collect();
+    earlier.sort_unstable();
+    let mut earlier = earlier.into_iter().peekable();
+    let mut inside: HashSet<u32> = before.marks.iter().map(|mark| mark.hash).collect();
+    let mut marks: Vec<_> = bucket.marks.iter().map(|mark| (mark.first, mark.hash)).collect();
     marks.sort_unstable();
-    let mut inside: HashMap<u64, usize> = HashMap::new();
-    let (mut most, mut oldest) = (0, 0);
-    for &(time, hash) in &marks {
-        *inside.entry(hash).or_default() += 1;
-        while marks[oldest].0 <= time - window {
-            let gone = marks[oldest].1;
-            if let Some(count) = inside.get_mut(&gone) {
-                *count -= 1;
-                if *count == 0 {
-                    inside.remove(&gone);
-                }
-            }
-            oldest += 1;
+    let mut most = 0;
+    for (number, (time, hash)) in marks.into_iter().enumerate() {
+        // The bucket before is one window long, so that the same offset in it is one window ago.
+        while let Some((_, gone)) = earlier.next_if(|(last, _)| *last <= time) {
+            inside.remove(&gone);
         }
-        if time >= 0 {
-            most = most.max(inside.len());
-        }
+        inside.remove(&hash);
+        most = most.max(number + 1 + inside.len());
     }
     most
 }

@@ -15,7 +15,7 @@ pub(crate) const MOST_BLOCKS: usize = 10_000;
 pub(crate) const MOST_COUNTS: usize = 4_000;
 
 /// So many marks are kept in all counts.
-pub(crate) const MOST_MARKS: usize = 32_000;
+pub(crate) const MOST_MARKS: usize = 24_000;
 
 /// So many offences are remembered as told; beyond that those that were seen last longest ago are
 /// forgotten.
@@ -45,7 +45,7 @@ pub(crate) struct Count {
     pub(crate) rule: String,
     pub(crate) subject: String,
     pub(crate) window: i64,
-    /// Base64 of 8 bytes each.
+    /// Base64 of three numbers of 4 bytes each: hash, first and last time.
     pub(crate) marks: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) more: bool,

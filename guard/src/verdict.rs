@@ -5,7 +5,7 @@ use crate::{
     event::Verb,
     finding::{Finding, Outcome},
     guard::{Guard, Verdict},
-    meter::{self, Bucket, Key, Offence, Subject},
+    meter::{self, Bucket, Key, Mark, Offence, Subject},
     net::Net,
     rules::{Action, Rule, What},
     state::{self, Count, State, identity},
@@ -13,10 +13,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// What the state puts before the fingerprint of a token.
 const TOKEN: &str = "token:";
@@ -183,14 +180,17 @@ impl Guard {
             Subject::Token(_) => None,
         };
         let start = gauge.start(key.window);
-        let marks = bytes
-            .chunks_exact(8)
-            .map(|mark| u64::from_le_bytes(mark.try_into().expect("the chunk has 8 bytes")));
-        let counts = |mark: &u64| {
-            let time = start + meter::offset(*mark);
-            paid.is_none_or(|until| time >= until)
-        };
-        let marks: BTreeSet<u64> = marks.filter(counts).take(gauge.most()).collect();
+        let paid_offset = paid.map_or(0, |until| until.saturating_sub(start).max(0));
+        let mut marks: Vec<Mark> = bytes.chunks_exact(12).map(mark_of).collect();
+        marks.retain(|mark| i64::from(mark.last) >= paid_offset);
+        for mark in &mut marks {
+            if i64::from(mark.first) < paid_offset {
+                mark.first = mark.last;
+            }
+        }
+        marks.sort_unstable_by_key(|mark| mark.hash);
+        marks.dedup_by_key(|mark| mark.hash);
+        marks.truncate(gauge.most());
         let known = numbers.iter().enumerate().filter_map(|(bit, number)| {
             number.filter(|_| count.tokens & meter::token_bit(bit) != 0)
         });
@@ -201,7 +201,7 @@ impl Guard {
             tokens: known.fold(0, |bits, number| bits | meter::token_bit(number)),
             verbs: count.verbs,
             addresses: count.addresses.iter().copied().collect(),
-            marks: marks.into_iter().collect(),
+            marks,
         })
     }
 
@@ -251,7 +251,8 @@ impl Guard {
     }
 
     fn saved(&self, key: &Key, bucket: &Bucket) -> Count {
-        let bytes: Vec<u8> = bucket.marks.iter().flat_map(|mark| mark.to_le_bytes()).collect();
+        let numbers = bucket.marks.iter().flat_map(|mark| [mark.hash, mark.first, mark.last]);
+        let bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
         Count {
             rule: self.rules.rules[key.rule].name.clone(),
             subject: self.name(key.subject),
@@ -265,6 +266,15 @@ impl Guard {
             addresses: bucket.addresses.iter().copied().collect(),
         }
     }
+}
+
+/// A mark as it is saved.
+fn mark_of(bytes: &[u8]) -> Mark {
+    let mut numbers = bytes
+        .chunks_exact(4)
+        .map(|number| u32::from_le_bytes(number.try_into().expect("the chunk has 4 bytes")));
+    let mut next = || numbers.next().unwrap_or_default();
+    Mark { hash: next(), first: next(), last: next() }
 }
 
 /// How a rule counts, so that its counts can be gone on with.
