@@ -12,6 +12,8 @@ mod conversation;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hostile;
@@ -33,6 +35,8 @@ mod reference;
 mod secrets;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod upload_function;
 #[cfg(test)]
 mod vendors;
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! A real S3 server: SeaweedFS over TLS, with a bucket that only the right token, Referer and HTTPS
 //! get into.
 
-use super::{find, sha256, wait_for};
+use super::{find, free_ports, sha256, wait_for};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -14,6 +13,8 @@ use tempfile::TempDir;
 
 /// The token that the bucket lets in.
 pub(crate) const UPLOAD_TOKEN: &str = "made-up-upload-token-3f9c1b7e";
+/// The token that support gets in by.
+pub(crate) const DESK_TOKEN: &str = "made-up-desk-token-8a2d5e61";
 /// The Referer that the bucket lets in.
 pub(crate) const REFERER: &str = "https://shop.example.com/report";
 /// The administrator's key id.
@@ -44,13 +45,33 @@ impl Seaweed {
         fs::write(&identities, identities_of_the_server().to_string()).unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
 
-        let ports = free_ports();
+        let ports = free_ports(PORTS.len());
         let server = start_weed(folder.path(), &ports);
         let seaweed = Self { folder, server, https: ports[0] };
         seaweed.wait_until_it_answers();
         seaweed.admin("PUT", "", &[]);
-        seaweed.admin("PUT", "?policy=", policy().to_string().as_bytes());
+        seaweed.let_in(&[UPLOAD_TOKEN], &[DESK_TOKEN]);
         seaweed
+    }
+
+    /// Puts the policy that lets in these tokens.
+    pub(crate) fn let_in(&self, upload: &[&str], desk: &[&str]) {
+        self.admin("PUT", "?policy=", policy(upload, desk).to_string().as_bytes());
+    }
+
+    /// The `desk.toml` of support, by its token.
+    pub(crate) fn desk(&self) -> String {
+        self.desk_by(&format!("desk-token = \"{DESK_TOKEN}\"\nreferer = \"{REFERER}\"\n"))
+    }
+
+    /// A `desk.toml` that gets in some other way.
+    pub(crate) fn desk_by(&self, access: &str) -> String {
+        format!(
+            "[bucket]\nbucket = \"{BUCKET}\"\nregion = \"{REGION}\"\nendpoint = \"{}\"\n\
+             path-style = true\nca-file = \"{}\"\n{access}",
+            self.endpoint(),
+            self.ca_file().display()
+        )
     }
 
     /// Its address, as the profile's `endpoint`.
@@ -88,6 +109,13 @@ impl Seaweed {
             Duration::from_mins(10),
         );
         put.to_string()
+    }
+
+    /// The environment of a function whose role may put objects.
+    pub(crate) fn role(&self) -> Vec<(&'static str, String)> {
+        let given = [("BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
+        let given = given.map(|(name, value)| (name, value.to_owned()));
+        given.chain([("ENDPOINT", self.endpoint())]).collect()
     }
 
     /// The keys of all objects in the bucket.
@@ -205,12 +233,6 @@ const PORTS: [&str; 11] = [
     "admin.port.grpc",
 ];
 
-/// Ports that nobody listens on.
-fn free_ports() -> Vec<u16> {
-    let held: Vec<_> = PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
-
 /// The administrator, and the anonymous: without the latter no policy lets anyone in.
 fn identities_of_the_server() -> Value {
     json!({
@@ -231,38 +253,45 @@ fn identities_of_the_server() -> Value {
 
 /// The policy that the receiving side has, in the words that SeaweedFS knows: it refuses
 /// `NotAction` and `s3:if-none-match`, and fills `aws:username` instead of `aws:PrincipalArn`.
-fn policy() -> Value {
+pub(crate) fn policy(upload: &[&str], desk: &[&str]) -> Value {
     let bucket = format!("arn:aws:s3:::{BUCKET}");
     let all = [bucket.clone(), format!("{bucket}/*")];
-    let deny = |name: &str, condition: Value| {
+    let statement = |sid: &str, effect: &str, action: Value, resource: Value, condition: Value| {
         json!({
-            "Sid": name, "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-            "Resource": all, "Condition": condition,
+            "Sid": sid, "Effect": effect, "Principal": "*", "Action": action,
+            "Resource": resource, "Condition": condition,
         })
     };
+    let deny = |sid: &str, action: Value, condition: Value| {
+        statement(sid, "Deny", action, json!(all), condition)
+    };
+    let allow = |sid: &str, action: Value, resource: String, tokens: &[&str]| {
+        let condition = json!({
+            "StringEquals": { "aws:UserAgent": tokens, "aws:Referer": REFERER },
+            "Bool": { "aws:SecureTransport": "true" },
+        });
+        statement(sid, "Allow", action, json!(resource), condition)
+    };
+    let tokens: Vec<_> = upload.iter().chain(desk).collect();
+    let policies = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
+    let not_put = [&["s3:GetObject", "s3:DeleteObject", "s3:ListBucket"], &policies[..]].concat();
+    let not_manage = [&["s3:PutObject"], &policies[..]].concat();
+    let is = |tokens: &[&str]| json!({ "StringEquals": { "aws:UserAgent": tokens } });
     json!({
         "Version": "2012-10-17",
         "Statement": [
-            deny("DenyPlainHttp", json!({ "Bool": { "aws:SecureTransport": "false" } })),
-            deny("DenyUnknownToken", json!({ "StringNotEquals": {
-                "aws:UserAgent": [UPLOAD_TOKEN], "aws:username": ["admin"] } })),
-            deny("DenyWrongReferer", json!({ "StringNotEquals": {
+            deny("DenyPlainHttp", json!("s3:*"),
+                json!({ "Bool": { "aws:SecureTransport": "false" } })),
+            deny("DenyUnknownToken", json!("s3:*"), json!({ "StringNotEquals": {
+                "aws:UserAgent": tokens, "aws:username": ["admin"] } })),
+            deny("DenyWrongReferer", json!("s3:*"), json!({ "StringNotEquals": {
                 "aws:Referer": REFERER, "aws:username": ["admin"] } })),
-            {
-                "Sid": "DenyUploadTokenAllButPut", "Effect": "Deny", "Principal": "*",
-                "Action": ["s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketPolicy",
-                           "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"],
-                "Resource": all,
-                "Condition": { "StringEquals": { "aws:UserAgent": [UPLOAD_TOKEN] } },
-            },
-            {
-                "Sid": "AllowUpload", "Effect": "Allow", "Principal": "*",
-                "Action": "s3:PutObject", "Resource": format!("{bucket}/reports/*"),
-                "Condition": {
-                    "StringEquals": { "aws:UserAgent": [UPLOAD_TOKEN], "aws:Referer": REFERER },
-                    "Bool": { "aws:SecureTransport": "true" },
-                },
-            },
+            deny("DenyUploadTokenAllButPut", json!(not_put), is(upload)),
+            deny("DenyDeskTokenAllButManage", json!(not_manage), is(desk)),
+            allow("AllowUpload", json!("s3:PutObject"), format!("{bucket}/reports/*.age"), upload),
+            allow("AllowManageObjects", json!(["s3:GetObject", "s3:DeleteObject"]),
+                format!("{bucket}/reports/*"), desk),
+            allow("AllowManageList", json!("s3:ListBucket"), bucket.clone(), desk),
         ],
     })
 }
