@@ -15,6 +15,7 @@ mod known;
 mod label;
 mod labels;
 mod lists;
+mod lone;
 mod near;
 mod pair;
 mod phrase;
@@ -41,6 +42,7 @@ use collect_core::redact::{Rule, RuleError};
 /// All rules, more certain ones first: they name what several find.
 pub(crate) fn rules() -> Result<Vec<Rule>, RuleError> {
     let mut rules = plain_rules()?;
+    rules.extend(lone::rules()?);
     rules.extend(encoded::rules(plain_rules)?);
     Ok(rules)
 }
