@@ -4,8 +4,8 @@
 use super::{
     below,
     extent::{Value, value},
-    key::{Strength, strength},
-    label, pair,
+    key::{Strength, is_plural, strength},
+    label, numbers, pair,
     place::{Place, key_around, trimmed, with_word_before},
     sign::{Sign, separator},
     value::{is_generated, is_password_like, is_random, is_secret},
@@ -207,6 +207,12 @@ pub(super) fn assigned(
     if is_path_of(line, key, start, sign) {
         return None;
     }
+    if matches!(sign, Sign::Equals | Sign::Colon)
+        && let Some((value, quote)) = numbers::list(&line[start..])
+    {
+        let value = start + value.start..start + value.end;
+        return (!is_plural(subject.name)).then_some(Found { value, quote });
+    }
     let raw = value(line, start, place, sign, subject.strength)?;
     if place.option && subject.strength == Strength::Weak && is_passed(line, &raw, subject.name) {
         return Some(Found { value: raw.at, quote: false });
@@ -313,7 +319,7 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         // What goes on with `//` is a URL, of which the name is the scheme.
         Sign::Colon => {
             text != b"chauthtok"
-                && (place.json || !matches!(subject.name, b"PASS" | b"XPASS"))
+                && (place.json || !is_result(line, raw, subject.name))
                 && !(weak && text.starts_with(b"//"))
         }
         // A program compares with what it does not allow as well.
@@ -329,6 +335,13 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         }
         Sign::Equals | Sign::Element | Sign::Default => true,
     }
+}
+
+/// Whether a name says that a test has passed: `PASS: name`. In `ID:name/PASS:value` it does not.
+fn is_result(line: &[u8], raw: &Value, name: &[u8]) -> bool {
+    let head = &line[..raw.at.start];
+    let of_pair = head.strip_suffix(b"PASS:").is_some_and(|head| head.ends_with(b"/"));
+    matches!(name, b"PASS" | b"XPASS") && !of_pair
 }
 
 /// Whether a line gives several names values, one after the other.

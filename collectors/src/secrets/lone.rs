@@ -5,6 +5,7 @@ use super::{
     random::different,
     value::{is_path, is_placeholder},
 };
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use collect_core::redact::{Found, Near, Rule, RuleError};
 use std::ops::Range;
 
@@ -110,6 +111,7 @@ fn is_token(word: &[u8]) -> bool {
         || is_placeholder(body)
         || is_file(body)
         || repeats(body)
+        || is_text(body)
     {
         return false;
     }
@@ -117,9 +119,30 @@ fn is_token(word: &[u8]) -> bool {
         let plain = !body.iter().any(|b| b"_-.~".contains(b));
         return plain && is_mixed(body) && !has_word(body);
     }
+    if is_mailgun(body) {
+        return true;
+    }
     let parts = body.split(|b| !b.is_ascii_alphanumeric());
     parts.max_by_key(|part| part.len()).is_some_and(|part| is_mixed(part) || is_single(part))
         || is_mixed(body) && !has_word(body)
+}
+
+/// Whether the last part of the word is base64 of words.
+fn is_text(word: &[u8]) -> bool {
+    let part = word.rsplit(|b| b"_-.".contains(b)).next().unwrap_or_default();
+    let plain = |b: &u8| b.is_ascii_lowercase() || b" .,:/-".contains(b);
+    let whole = &part[..part.len() / 4 * 4];
+    let decoded = STANDARD_NO_PAD.decode(whole);
+    whole.len() >= WORD
+        && decoded.is_ok_and(|text| text.iter().filter(|b| plain(b)).count() * 10 >= text.len() * 9)
+}
+
+/// Whether the word is a key of Mailgun: 32, 8 and 8 hexadecimal digits.
+fn is_mailgun(word: &[u8]) -> bool {
+    let mut parts = word.split(|&b| b == b'-');
+    let is_part = |part: &[u8], len| part.len() == len && part.iter().all(u8::is_ascii_hexdigit);
+    [32, 8, 8].into_iter().all(|len| parts.next().is_some_and(|part| is_part(part, len)))
+        && parts.next().is_none()
 }
 
 /// Whether a part of the word comes again, as what is made up does: `MadeUp1MadeUp2`.

@@ -17,6 +17,7 @@ mod labels;
 mod lists;
 mod lone;
 mod near;
+mod numbers;
 mod pair;
 mod phrase;
 mod pipes;
