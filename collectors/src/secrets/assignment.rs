@@ -5,7 +5,9 @@ use super::{
     below,
     extent::{Value, value},
     key::{Strength, is_plural, strength},
-    label, numbers, pair,
+    label,
+    lone::{has_word, is_mixed},
+    numbers, pair,
     place::{Place, key_around, trimmed, with_word_before},
     sign::{Sign, separator},
     value::{is_generated, is_password_like, is_random, is_secret},
@@ -134,7 +136,8 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     let name = trimmed(line, &key);
     let query = key.start > 0 && matches!(line[key.start - 1], b'?' | b'&');
     // Most names that hold an anchor are no key's.
-    let Some(strength) = strength_of(line, &name, query) else {
+    let known = strength_of(line, &name, query);
+    let Some(strength) = known.or_else(|| of_path(&line[name.clone()])) else {
         return Vec::new();
     };
     let place = Place::of(line, &key, &name);
@@ -145,6 +148,9 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     }
     let subject = Subject { name: &line[name.clone()], strength };
     let found = assigned(line, &key, &place, subject);
+    if known.is_none() && !found.as_ref().is_some_and(|at| is_one_random(&line[at.value.clone()])) {
+        return Vec::new();
+    }
     let moved = |found: Found| Found {
         value: here.start + found.value.start..here.start + found.value.end,
         ..found
@@ -156,6 +162,23 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     }
     let pairs = pair::values(near, &key, subject);
     if pairs.is_empty() { below::values(near, &key, &place, subject) } else { pairs }
+}
+
+/// How much a name says that ends as that of a file does: what it is given may be the secret still.
+fn of_path(name: &[u8]) -> Option<Strength> {
+    let ending = name.iter().rposition(u8::is_ascii_alphabetic)? + 1;
+    let ends = |word: &[u8]| {
+        ending > word.len() && name[ending - word.len()..ending].eq_ignore_ascii_case(word)
+    };
+    (ends(b"path") || ends(b"file")).then_some(Strength::Weak)
+}
+
+/// Whether the value is random throughout, as base64 is and no path, though there be slashes in it.
+fn is_one_random(value: &[u8]) -> bool {
+    (32..=64).contains(&value.len())
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b))
+        && is_mixed(value)
+        && !has_word(value)
 }
 
 /// Whether the value has parts of which only some are secrets; others find these.

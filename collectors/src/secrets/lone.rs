@@ -179,7 +179,7 @@ fn turns(text: &[u8]) -> usize {
 }
 
 /// Whether capitals, small letters and digits change as they do in base62 and base64.
-fn is_mixed(text: &[u8]) -> bool {
+pub(super) fn is_mixed(text: &[u8]) -> bool {
     let count = |of: fn(&u8) -> bool| text.iter().filter(|b| of(b)).count();
     text.len() >= 18
         && count(u8::is_ascii_digit) >= 2
@@ -208,7 +208,7 @@ fn is_single(text: &[u8]) -> bool {
 }
 
 /// Whether letters of one case stand together as in a word.
-fn has_word(text: &[u8]) -> bool {
+pub(super) fn has_word(text: &[u8]) -> bool {
     let lower = text.split(|b| !b.is_ascii_lowercase()).map(<[u8]>::len).max();
     let upper = text.split(|b| !b.is_ascii_uppercase()).map(<[u8]>::len).max();
     lower.max(upper).is_some_and(|len| len >= 6)

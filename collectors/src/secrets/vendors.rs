@@ -11,6 +11,7 @@ use super::{
     value::{different, is_random},
 };
 use collect_core::redact::{Found, Rule, RuleError};
+use regex::bytes::Regex;
 use std::ops::Range;
 
 /// The table is data, so that it can be compared with what others know: `tools/vendors` does.
@@ -141,12 +142,17 @@ impl Row {
             Kind::Prefix => {
                 let shapes: Vec<_> = shapes(false)?.into_iter().map(Shape::open).collect();
                 let anchors = self.anchors.clone();
-                let proven = LEFT.iter().any(|(rule, _)| *rule == self.rule);
+                let proven = LEFT.iter().filter(|(rule, _)| *rule == self.rule);
+                let proven = proven.map(|(_, shape)| Regex::new(shape));
+                let proven: Vec<_> = proven
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| unusable(self.rule, &error.to_string()))?;
                 Rule::finder(self.rule, self.anchors, move |line, at| {
                     let found = token(&anchors, &shapes, line, at)?;
+                    let value = &line[found.value.clone()];
                     // What must not be left is not, though it be made up.
-                    let shown = !(proven && found.value.len() >= LONG * 2)
-                        && is_consecutive(&line[found.value.clone()]);
+                    let shown =
+                        is_consecutive(value) && !proven.iter().any(|shape| shape.is_match(value));
                     (!shown).then_some(found)
                 })
             }
