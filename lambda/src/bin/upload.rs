@@ -1,11 +1,13 @@
 //! The function `upload`; see `collect_lambda::upload`.
 //!
-//! Set by the Terraform module: `BUCKET`, `LARGEST` (bytes) and `AN_HOUR` (bundles from one address);
-//! `ENDPOINT` for a server that is not Amazon's. Region and keys are those of the function's role.
+//! The Terraform module sets `COLLECT_BUCKET`, `COLLECT_UPLOAD_PRODUCTS` (names, with spaces between),
+//! `COLLECT_UPLOAD_MAX_BYTES`, `COLLECT_UPLOAD_EXPIRY_SECONDS` and `COLLECT_UPLOAD_PER_ADDRESS`
+//! (bundles an hour); `COLLECT_ENDPOINT` is for a server that is not Amazon's. Region and keys are
+//! those of the function's role.
 
-use collect_core::Secret;
+use collect_core::{Secret, bundle::slug};
 use collect_lambda::upload::{Keys, LARGEST, Pace, Place, Request, Upload};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use std::{env, sync::Mutex};
 
@@ -20,8 +22,8 @@ async fn main() -> Result<(), Error> {
 }
 
 fn configured() -> Result<Upload, Error> {
-    let (bucket, region) = (needed("BUCKET")?, needed("AWS_REGION")?);
-    let url = match env::var("ENDPOINT") {
+    let (bucket, region) = (needed("COLLECT_BUCKET")?, needed("AWS_REGION")?);
+    let url = match env::var("COLLECT_ENDPOINT") {
         Ok(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
         Err(_) => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
     };
@@ -32,8 +34,12 @@ fn configured() -> Result<Upload, Error> {
             secret: Secret::new(needed("AWS_SECRET_ACCESS_KEY")?),
             session: env::var("AWS_SESSION_TOKEN").ok(),
         },
-        largest: number("LARGEST")?.unwrap_or(LARGEST).min(LARGEST),
-        pace: Pace::new(number("AN_HOUR")?.unwrap_or(20)),
+        products: env::var("COLLECT_UPLOAD_PRODUCTS")
+            .map(|names| names.split_whitespace().map(slug).collect())
+            .unwrap_or_default(),
+        largest: number("COLLECT_UPLOAD_MAX_BYTES")?.unwrap_or(LARGEST).min(LARGEST),
+        life: SignedDuration::from_secs(number("COLLECT_UPLOAD_EXPIRY_SECONDS")?.unwrap_or(600)),
+        pace: Pace::new(number("COLLECT_UPLOAD_PER_ADDRESS")?.unwrap_or(20)),
     })
 }
 

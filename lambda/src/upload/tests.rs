@@ -19,7 +19,9 @@ fn upload() -> Upload {
             secret: Secret::new("made-up"),
             session: Some("made-up-session".into()),
         },
+        products: vec!["shop".into()],
         largest: 500,
+        life: SignedDuration::from_mins(10),
         pace: Pace::new(3),
     }
 }
@@ -73,6 +75,7 @@ fn what_is_no_bundle_gets_no_form() {
         ("../../etc/x.tar.xz.age", 1, SHA256, 400, "`name`"),
         ("shop/..-20261123T104200Z-0123.tar.xz.age", 1, SHA256, 400, "`name`"),
         ("shop-20261123T104200Z-0123.html", 1, SHA256, 400, "`name`"),
+        ("other-20261123T104200Z-0123.tar.xz.age", 1, SHA256, 403, "`other`"),
         (NAME, 0, SHA256, 400, "`size`"),
         (NAME, 501, SHA256, 413, "501"),
         (NAME, 1, "abc", 400, "`sha256`"),
