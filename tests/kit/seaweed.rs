@@ -146,7 +146,7 @@ impl Seaweed {
         let given =
             [("COLLECT_BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
         let given = given.map(|(name, value)| (name, value.to_owned()));
-        given.chain([("COLLECT_ENDPOINT", self.endpoint())]).collect()
+        given.chain([("AWS_ENDPOINT_URL", self.endpoint())]).collect()
     }
 
     /// The keys of all objects in the bucket.

@@ -8,10 +8,11 @@
 mod form;
 mod pace;
 
-pub use form::{Form, Keys, Place};
+pub use form::{Form, Place};
 pub use pace::Pace;
 
 use collect_core::bundle::object_key;
+use collect_sinks::aws::Keys;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

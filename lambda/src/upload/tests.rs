@@ -2,7 +2,6 @@
 
 use super::*;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use collect_core::Secret;
 
 const NAME: &str = "shop-20261123T104200Z-0123456789abcdefghjkmnpqrs.tar.xz.age";
 const SHA256: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -14,11 +13,13 @@ fn upload() -> Upload {
             region: "eu-central-1".into(),
             url: "https://bug-reports.s3.eu-central-1.amazonaws.com/".into(),
         },
-        keys: Keys {
-            id: "ASIAMADEUP".into(),
-            secret: Secret::new("made-up"),
-            session: Some("made-up-session".into()),
-        },
+        keys: Keys::read(&|name| match name {
+            "AWS_ACCESS_KEY_ID" => Some("ASIAMADEUP".into()),
+            "AWS_SECRET_ACCESS_KEY" => Some("made-up".into()),
+            "AWS_SESSION_TOKEN" => Some("made-up-session".into()),
+            _ => None,
+        })
+        .unwrap(),
         products: vec!["shop".into()],
         largest: 500,
         life: SignedDuration::from_mins(10),
