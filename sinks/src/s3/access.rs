@@ -19,8 +19,6 @@ pub(super) const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"))
 /// A signature is made for each try; it need only outlive differences of clocks.
 pub(super) const SIGNATURE_LIFE: Duration = Duration::from_mins(15);
 
-/// Looks up an environment variable; only the command line reads the environment.
-
 /// What to do where keys are missing.
 pub(crate) const SET_KEYS: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and \
      `AWS_SESSION_TOKEN` for temporary keys)";
