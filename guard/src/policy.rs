@@ -18,6 +18,10 @@ pub const SID: &str = "DenyGuarded";
 /// The Sid of the statement that says which roles are never denied.
 const MODEL: &str = "DenyUnknownToken";
 
+/// What a policy calls the roles that it exempts. Servers that are not Amazon's, such as SeaweedFS,
+/// know their names only.
+const PRINCIPAL: [&str; 2] = ["aws:PrincipalArn", "aws:username"];
+
 /// S3 takes 20 KB, without saying which kind of KB: the smaller ones.
 pub const MOST_BYTES: usize = 20_000;
 
@@ -154,14 +158,16 @@ impl Template {
         let mut exempt = Map::new();
         for (operator, keys) in conditions.into_iter().flatten() {
             let arns = keys.as_object().into_iter().flatten();
-            let arns = arns.filter(|(key, _)| key.eq_ignore_ascii_case("aws:PrincipalArn"));
+            let is_principal = |key: &str| PRINCIPAL.iter().any(|p| key.eq_ignore_ascii_case(p));
+            let arns = arns.filter(|(key, _)| is_principal(key));
             for (key, arns) in arns {
                 let plain = operator.strip_suffix("IfExists").unwrap_or(operator);
                 let negates = ["StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike"];
                 if !negates.contains(&plain) {
-                    return Err(wrong(&format!("has `{operator}` for `aws:PrincipalArn`")));
+                    return Err(wrong(&format!("has `{operator}` for `{key}`")));
                 }
-                exempt.insert(operator.clone(), json!({ key: arns }));
+                let keys = exempt.entry(operator.clone()).or_insert_with(|| json!({}));
+                keys[key] = arns.clone();
             }
         }
         if exempt.is_empty() {

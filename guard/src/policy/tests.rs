@@ -75,7 +75,7 @@ fn a_policy_that_is_not_understood_is_an_error() {
         (&POLICY[..POLICY.len() - 1], "cannot be read"),
         (&POLICY.replace("\"Version\"", "\"Versoin\""), "cannot be read"),
         (&POLICY.replace("DenyUnknownToken", "Other"), "it has no statement `DenyUnknownToken`"),
-        (&POLICY.replace("aws:PrincipalArn", "aws:username"), "exempts no role"),
+        (&POLICY.replace("aws:PrincipalArn", "aws:userid"), "exempts no role"),
         (&POLICY.replace("ArnNotLike", "ArnLike"), "has `ArnLike` for `aws:PrincipalArn`"),
         (&POLICY.replace("AllowUpload", "DenyUnknownToken"), "two statements"),
         (&POLICY.replace("AllowUpload", "DenyGuarded"), "does not deny addresses"),
