@@ -164,6 +164,19 @@ fn logs_of_a_folder_are_read_and_their_state_is_kept_in_a_file() {
 }
 
 #[test]
+fn without_tokens_in_the_settings_those_of_the_policy_count() {
+    needs!("weed", "openssl", "curl");
+    let server = Seaweed::start();
+    let host = host(&server);
+    host.write("config/collect/desk.toml", server.desk_by("access = \"keys\"\n"));
+    let misuse = line(1, GUESSING, 403, UPLOAD_TOKEN).replace("REST.PUT.OBJECT", "REST.GET.BUCKET");
+    let log: String = (0..3).map(|n| misuse.replace("ID000001", &format!("ID{n}"))).collect();
+    server.put("logs/1", log.as_bytes());
+    let ended = host.run(["guard", "--logs", "s3://bug-reports/logs/"]).expect(1);
+    assert!(ended.stdout.contains("rotate upload token 1 of 1 (…ends 7e)"), "{}", ended.printed());
+}
+
+#[test]
 fn a_policy_that_is_not_the_modules_is_left_alone() {
     needs!("weed", "openssl", "curl");
     let server = Seaweed::start();

@@ -18,7 +18,7 @@ Examples:
     collect-desk reports list --product komand --since 7d
     collect-desk reports get k7m2p9qa --output reports
     collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
-    collect-desk guard --logs s3://komand-bug-reports-logs/
+    collect-desk guard --logs s3://komand-bug-reports-logs/access/
     collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json";
 
 /// Support's side of collect: what reached the bucket, and who may get in
@@ -207,7 +207,7 @@ AWS_SECRET_ACCESS_KEY of a role that the policy exempts. The same logs read agai
 
 What guard compares requests with stands in desk.toml:
     [guard]
-    upload-tokens = [{ file = \"upload.token\" }]     # in Terraform's order
+    upload-tokens = [{ file = \"upload.token\" }]     # if not given, those of the bucket's policy
     desk-tokens = [{ file = \"desk.token\" }]         # if not given, `desk-token` of [bucket]
     retired-tokens = [{ file = \"old.token\" }]       # whose use is reported
     rules = \"guard.toml\"
@@ -217,15 +217,16 @@ Between two runs guard keeps its state: beside the logs in s3://BUCKET/guard/sta
 files in --state FILE.
 
 Examples:
-    collect-desk guard --logs s3://komand-bug-reports-logs/
+    collect-desk guard --logs s3://komand-bug-reports-logs/access/
     collect-desk guard --logs /var/log/s3 --rules guard.toml --json
     collect-desk guard --default-rules > guard.toml";
 
 /// `guard`
 #[derive(Args, Debug)]
 pub(crate) struct Guard {
-    /// A folder, a file, `-`, or `s3://BUCKET/PREFIX`
-    #[arg(long, value_name = "WHERE", required_unless_present = "default_rules")]
+    /// A folder, a file, `-`, or `s3://BUCKET/PREFIX`; if not given, `access/` in the `log-bucket` of
+    /// desk.toml
+    #[arg(long, value_name = "WHERE")]
     pub(crate) logs: Option<String>,
     /// Rules that are laid over the defaults
     #[arg(long, value_name = "FILE")]

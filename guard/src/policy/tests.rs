@@ -98,6 +98,23 @@ fn roles_are_exempt_in_whatever_way_the_module_writes_it() {
 }
 
 #[test]
+fn the_tokens_are_those_that_the_policy_lets_in() {
+    let allow = r#"{ "Sid": "AllowManageObjects", "Effect": "Allow", "Condition": { "StringEquals":
+        { "aws:UserAgent": ["made-up-3", "made-up-4"], "aws:Referer": "https://x" } } },
+        { "Sid": "AllowUpload","#;
+    let upload = r#""Condition": { "StringEquals": { "aws:useragent": "made-up-1",
+        "aws:Referer": ["https://x"] } }"#;
+    let policy = POLICY
+        .replace("{ \"Sid\": \"AllowUpload\",", allow)
+        .replace("\"Condition\": {\"NumericLessThan\":{\"x\": 1.50e1}}", upload);
+    let tokens = tokens(&policy).unwrap();
+    let named: Vec<_> = tokens.all().map(ToString::to_string).collect();
+    assert_eq!(named, ["upload token 1 of 1", "desk token 1 of 2", "desk token 2 of 2"]);
+    assert!(tokens.is_referer(b"https://x") && tokens.find(b"made-up-4") == Some(2));
+    assert!(super::tokens(&POLICY.replace("AllowUpload", "Other")).is_err());
+}
+
+#[test]
 fn a_policy_never_grows_over_its_limit() {
     // Addresses far apart: those who did least are left out.
     let apart: Vec<Block> = (0..2000u32)

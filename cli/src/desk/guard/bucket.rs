@@ -3,7 +3,7 @@
 use super::{Gaps, state::Kept};
 use crate::exit::{Exit, Failure};
 use collect_guard::{
-    Block, Guard,
+    Block, Guard, Tokens,
     policy::{self, Change},
 };
 use collect_sinks::{
@@ -167,6 +167,19 @@ impl Logs {
     fn failure(&self, what: &str, error: BucketError) -> Failure {
         failure(&self.bucket, what, error)
     }
+}
+
+/// The tokens and the Referer that the policy lets in.
+pub(super) fn tokens(bucket: &Bucket) -> Result<Tokens, Failure> {
+    run(async {
+        let current = bucket.policy().await;
+        let what = "cannot read the tokens in the bucket's policy";
+        let current = current.map_err(|error| failure(bucket, what, error))?;
+        policy::tokens(&current.unwrap_or_default()).map_err(|error| {
+            Failure::new(Exit::Left, bucket.clean(&error.to_string()))
+                .help("name the tokens in desk.toml: `[guard] upload-tokens = […]`")
+        })
+    })
 }
 
 /// Brings the policy in line with the blocks.

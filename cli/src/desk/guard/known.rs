@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct GuardOptions {
-    /// The upload tokens, in the order of Terraform's variable.
+    /// The upload tokens, in the order of Terraform's variable. If none is given, a run that asks
+    /// the bucket for something anyway reads tokens and Referer from its policy.
     pub(crate) upload_tokens: Vec<SecretSource>,
     /// The desk's tokens, in the order of Terraform's variable; `desk-token` of `[bucket]` if not
     /// given.
@@ -47,8 +48,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Reads the files that are named.
-    pub(super) fn read(wanted: &args::Guard, desk: Option<&Desk>) -> Result<Self, Failure> {
+    /// Reads the files that are named; `asks` says that the run asks the bucket for something.
+    pub(super) fn read(
+        wanted: &args::Guard,
+        desk: Option<&Desk>,
+        asks: bool,
+    ) -> Result<Self, Failure> {
         let of_settings = desk.and_then(|desk| Some(desk.base.join(desk.guard.rules.as_ref()?)));
         let rules = match wanted.rules.clone().or(of_settings) {
             Some(path) => rules(&path)?,
@@ -58,16 +63,25 @@ impl Known {
             return Ok(Self { rules, tokens: Tokens::new(), bucket: None });
         };
         let allowed: Vec<Net> = desk.guard.allow.iter().flat_map(|net| net.parse()).collect();
-        let mut tokens = Tokens::new()
-            .upload(secrets(desk, &desk.guard.upload_tokens)?)
-            .desk(secrets(desk, desk_tokens(desk))?)
-            .retired(secrets(desk, &desk.guard.retired_tokens)?);
-        if let Some(referer) = &desk.bucket.referer {
-            tokens = tokens.referer(Secret::new(referer));
-        }
+        let tokens = tokens(desk, asks)?.retired(secrets(desk, &desk.guard.retired_tokens)?);
         let bucket = Some(desk.bucket.bucket.clone());
         Ok(Self { rules: rules.allowing(allowed), tokens, bucket })
     }
+}
+
+/// The tokens that are valid: those that are named, or else, where the bucket is `asked` for
+/// something anyway, those of its policy.
+fn tokens(desk: &Desk, asked: bool) -> Result<Tokens, Failure> {
+    if asked && desk.guard.upload_tokens.is_empty() {
+        return super::bucket::tokens(&super::reports(Some(desk))?);
+    }
+    let tokens = Tokens::new()
+        .upload(secrets(desk, &desk.guard.upload_tokens)?)
+        .desk(secrets(desk, desk_tokens(desk))?);
+    Ok(match &desk.bucket.referer {
+        Some(referer) => tokens.referer(Secret::new(referer)),
+        None => tokens,
+    })
 }
 
 fn desk_tokens(desk: &Desk) -> &[SecretSource] {

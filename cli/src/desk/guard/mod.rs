@@ -44,8 +44,10 @@ pub(super) fn dispatch(
     desk: Option<&Desk>,
     voice: &Voice,
 ) -> Result<Exit, Failure> {
-    let known = Known::read(wanted, desk)?;
-    let source = source(wanted.logs.as_deref().unwrap_or("-"), desk, voice)?;
+    let logs = wanted.logs.clone().map_or_else(|| log_bucket(desk), Ok)?;
+    let source = source(&logs, desk, voice)?;
+    let asks = wanted.apply || matches!(source, Source::Remote(_));
+    let known = Known::read(wanted, desk, asks)?;
     if wanted.apply && matches!(source, Source::Remote(_)) && wanted.state.is_some() {
         let message = "with logs in a bucket the state is kept there, and not in a file";
         return Err(Failure::unusable(message).help("leave out `--state`"));
@@ -98,6 +100,15 @@ fn judge(
         voice.warn(gap);
     }
     Ok((guard.finish(), gaps))
+}
+
+/// Where the module has the logs delivered.
+fn log_bucket(desk: Option<&Desk>) -> Result<String, Failure> {
+    let bucket = desk.and_then(|desk| desk.bucket.log_bucket.as_deref());
+    bucket.map(|bucket| format!("s3://{bucket}/access/")).ok_or_else(|| {
+        Failure::unusable("where the logs are is not known")
+            .help("name them with `--logs`, or write `log-bucket = \"…\"` into desk.toml")
+    })
 }
 
 fn source<'s>(named: &'s str, desk: Option<&Desk>, voice: &Voice) -> Result<Source<'s>, Failure> {
