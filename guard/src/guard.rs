@@ -288,9 +288,9 @@ impl Guard {
                 return Some(Count { hash: digest(agent), weight: 1 });
             }
             What::Spread => {
-                let network = Net::host(event.address).network().to_string();
-                return (kind.is_some_and(|kind| on == On::Token(kind)))
-                    .then(|| Count { hash: meter::hash(network.as_bytes()), weight: 1 });
+                let is_of_kind = kind.is_some_and(|kind| on == On::Token(kind));
+                let network = || meter::hash(&Net::host(event.address).network().bytes());
+                return is_of_kind.then(|| Count { hash: network(), weight: 1 });
             }
             What::Retired => kind == Some(Kind::Retired),
         };
