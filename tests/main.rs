@@ -26,6 +26,10 @@ mod journal;
 #[cfg(test)]
 mod own_secrets;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod policy_2017;
+#[cfg(test)]
 mod private_collector;
 #[cfg(test)]
 mod profiles;
@@ -37,6 +41,8 @@ mod reference;
 mod secrets;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod terraform;
 #[cfg(test)]
 mod upload_function;
 #[cfg(test)]

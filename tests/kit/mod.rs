@@ -3,16 +3,22 @@
 //!
 //! Nothing here knows the inside of collect.
 
+mod aws;
 mod bundle;
 mod collect;
 mod examples;
 mod fault_server;
 mod function;
 mod journal;
+pub(crate) mod live;
+pub(crate) mod matrix;
+pub(crate) mod oracle;
 mod planted;
+pub(crate) mod policy;
 mod processes;
 mod seaweed;
 mod terminal;
+pub(crate) mod terraform;
 
 pub(crate) use bundle::{Bundle, KeyPair};
 pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
@@ -22,7 +28,9 @@ pub(crate) use function::Function;
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, run_tag};
-pub(crate) use seaweed::{ADMINISTRATOR, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN};
+pub(crate) use seaweed::{
+    ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,
+};
 pub(crate) use terminal::Terminal;
 
 use sha2::{Digest, Sha256};

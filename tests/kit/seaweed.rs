@@ -1,7 +1,12 @@
 //! A real S3 server: SeaweedFS over TLS, with a bucket that only the right token, Referer and HTTPS
 //! get into.
 
-use super::{find, free_ports, sha256, wait_for};
+use super::{
+    find, free_ports,
+    live::{Request, send},
+    policy::{ACCOUNT, BUCKET, for_seaweed, shipped, shipped_for},
+    sha256, wait_for,
+};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
@@ -13,8 +18,8 @@ use tempfile::TempDir;
 
 /// The token that the bucket lets in.
 pub(crate) const UPLOAD_TOKEN: &str = "made-up-upload-token-3f9c1b7e";
-/// The token that support gets in by.
-pub(crate) const DESK_TOKEN: &str = "made-up-desk-token-8a2d5e61";
+/// The token that may list, read and delete.
+pub(crate) const DESK_TOKEN: &str = "made-up-desk-token-5d0a82c4e1";
 /// The Referer that the bucket lets in.
 pub(crate) const REFERER: &str = "https://shop.example.com/report";
 /// The administrator's key id.
@@ -26,19 +31,30 @@ pub(crate) const ADMINISTRATOR: [(&str, &str); 2] =
     [("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
 /// The region that requests are signed for.
 const REGION: &str = "us-east-1";
-/// The bucket.
-const BUCKET: &str = "bug-reports";
+/// The keys of the role that the policy exempts, the kit's own.
+pub(crate) const DEPLOY: (&str, &str) = (KEY_ID, SECRET_KEY);
+/// The keys of an administrator of the account whom the policy does not exempt.
+pub(crate) const CONSOLE: (&str, &str) =
+    ("AKIDMADEUPCONSOLE001", "made-up-secret-key-of-the-other-admin-01");
 
 /// A running server; killed when dropped.
 pub(crate) struct Seaweed {
     folder: TempDir,
     server: Child,
     https: u16,
+    http: u16,
 }
 
 impl Seaweed {
-    /// Starts a server and puts a bucket with its policy into it.
+    /// Starts a server with a bucket that has the policy that ships.
     pub(crate) fn start() -> Self {
+        let seaweed = Self::without_policy();
+        seaweed.set_policy(&for_seaweed(&shipped()["reports"]));
+        seaweed
+    }
+
+    /// Starts a server with a bucket that only its administrators get into.
+    pub(crate) fn without_policy() -> Self {
         let folder = tempfile::tempdir().unwrap();
         make_certificates(folder.path());
         let identities = folder.path().join("s3.json");
@@ -47,16 +63,20 @@ impl Seaweed {
 
         let ports = free_ports(PORTS.len());
         let server = start_weed(folder.path(), &ports);
-        let seaweed = Self { folder, server, https: ports[0] };
+        let seaweed = Self { folder, server, https: ports[0], http: ports[1] };
         seaweed.wait_until_it_answers();
         seaweed.admin("PUT", "", &[]);
-        seaweed.let_in(&[UPLOAD_TOKEN], &[DESK_TOKEN]);
         seaweed
     }
 
-    /// Puts the policy that lets in these tokens.
+    /// Gives the bucket a policy.
+    pub(crate) fn set_policy(&self, policy: &Value) {
+        self.admin("PUT", "?policy=", policy.to_string().as_bytes());
+    }
+
+    /// Puts the policy that ships, for these tokens.
     pub(crate) fn let_in(&self, upload: &[&str], desk: &[&str]) {
-        self.admin("PUT", "?policy=", policy(upload, desk).to_string().as_bytes());
+        self.set_policy(&for_seaweed(&shipped_for(upload, desk)));
     }
 
     /// The `desk.toml` of support, by its token.
@@ -77,6 +97,16 @@ impl Seaweed {
     /// Its address, as the profile's `endpoint`.
     pub(crate) fn endpoint(&self) -> String {
         format!("https://localhost:{}", self.https)
+    }
+
+    /// The address of the bucket.
+    pub(crate) fn bucket_url(&self) -> String {
+        format!("{}/{BUCKET}", self.endpoint())
+    }
+
+    /// The address of the bucket without TLS.
+    pub(crate) fn plain_bucket_url(&self) -> String {
+        format!("http://localhost:{}/{BUCKET}", self.http)
     }
 
     /// The file with the certificate authority that its certificate is from.
@@ -113,9 +143,10 @@ impl Seaweed {
 
     /// The environment of a function whose role may put objects.
     pub(crate) fn role(&self) -> Vec<(&'static str, String)> {
-        let given = [("BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
+        let given =
+            [("COLLECT_BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
         let given = given.map(|(name, value)| (name, value.to_owned()));
-        given.chain([("ENDPOINT", self.endpoint())]).collect()
+        given.chain([("AWS_ENDPOINT_URL", self.endpoint())]).collect()
     }
 
     /// The policy, as it stands there.
@@ -147,6 +178,23 @@ impl Seaweed {
     /// Puts an object, as an administrator.
     pub(crate) fn put(&self, key: &str, content: &[u8]) {
         self.admin("PUT", &format!("/{key}"), content);
+    }
+
+    /// Puts the same under many keys, as an administrator.
+    pub(crate) fn put_all(&self, keys: &[String], content: &[u8]) {
+        let requests: Vec<_> = keys
+            .iter()
+            .map(|key| Request {
+                method: "PUT",
+                url: format!("{}/{key}", self.bucket_url()),
+                body: content.to_vec(),
+                signer: Some(DEPLOY),
+                ..Request::default()
+            })
+            .collect();
+        for answer in send(&self.ca_file(), &requests) {
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
     }
 
     /// Deletes an object, as an administrator.
@@ -243,65 +291,25 @@ const PORTS: [&str; 11] = [
     "admin.port.grpc",
 ];
 
-/// The administrator, and the anonymous: without the latter no policy lets anyone in.
+/// The role that deploys, another administrator, and the anonymous: without the latter no policy lets
+/// anyone in.
 fn identities_of_the_server() -> Value {
+    let identity = |name: &str, (id, key): (&str, &str)| {
+        json!({
+            "name": name,
+            "account": { "id": ACCOUNT },
+            "credentials": [{ "accessKey": id, "secretKey": key }],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        })
+    };
     json!({
         "accounts": [{
-            "id": "111122223333", "displayName": "admin", "emailAddress": "admin@example.com"
+            "id": ACCOUNT, "displayName": "admin", "emailAddress": "admin@example.com"
         }],
         "identities": [
             { "name": "anonymous", "actions": [] },
-            {
-                "name": "admin",
-                "account": { "id": "111122223333" },
-                "credentials": [{ "accessKey": KEY_ID, "secretKey": SECRET_KEY }],
-                "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-            },
-        ],
-    })
-}
-
-/// The policy that the receiving side has, in the words that SeaweedFS knows: it refuses
-/// `NotAction` and `s3:if-none-match`, and fills `aws:username` instead of `aws:PrincipalArn`.
-pub(crate) fn policy(upload: &[&str], desk: &[&str]) -> Value {
-    let bucket = format!("arn:aws:s3:::{BUCKET}");
-    let all = [bucket.clone(), format!("{bucket}/*")];
-    let statement = |sid: &str, effect: &str, action: Value, resource: Value, condition: Value| {
-        json!({
-            "Sid": sid, "Effect": effect, "Principal": "*", "Action": action,
-            "Resource": resource, "Condition": condition,
-        })
-    };
-    let deny = |sid: &str, action: Value, condition: Value| {
-        statement(sid, "Deny", action, json!(all), condition)
-    };
-    let allow = |sid: &str, action: Value, resource: String, tokens: &[&str]| {
-        let condition = json!({
-            "StringEquals": { "aws:UserAgent": tokens, "aws:Referer": REFERER },
-            "Bool": { "aws:SecureTransport": "true" },
-        });
-        statement(sid, "Allow", action, json!(resource), condition)
-    };
-    let tokens: Vec<_> = upload.iter().chain(desk).collect();
-    let policies = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
-    let not_put = [&["s3:GetObject", "s3:DeleteObject", "s3:ListBucket"], &policies[..]].concat();
-    let not_manage = [&["s3:PutObject"], &policies[..]].concat();
-    let is = |tokens: &[&str]| json!({ "StringEquals": { "aws:UserAgent": tokens } });
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            deny("DenyPlainHttp", json!("s3:*"),
-                json!({ "Bool": { "aws:SecureTransport": "false" } })),
-            deny("DenyUnknownToken", json!("s3:*"), json!({ "StringNotEquals": {
-                "aws:UserAgent": tokens, "aws:username": ["admin"] } })),
-            deny("DenyWrongReferer", json!("s3:*"), json!({ "StringNotEquals": {
-                "aws:Referer": REFERER, "aws:username": ["admin"] } })),
-            deny("DenyUploadTokenAllButPut", json!(not_put), is(upload)),
-            deny("DenyDeskTokenAllButManage", json!(not_manage), is(desk)),
-            allow("AllowUpload", json!("s3:PutObject"), format!("{bucket}/reports/*.age"), upload),
-            allow("AllowManageObjects", json!(["s3:GetObject", "s3:DeleteObject"]),
-                format!("{bucket}/reports/*"), desk),
-            allow("AllowManageList", json!("s3:ListBucket"), bucket.clone(), desk),
+            identity("deploy", DEPLOY),
+            identity("console", CONSOLE),
         ],
     })
 }

@@ -101,11 +101,8 @@ impl Voice {
     pub(crate) fn progress(&self, verb: &str, total: u64, is_bytes: bool) -> Progress {
         if !self.quiet && io::stderr().is_terminal() {
             let bar = ProgressBar::new(total);
-            let numbers = if is_bytes {
-                "{bytes}/{total_bytes}  {bytes_per_sec}"
-            } else {
-                "{pos}/{len}"
-            };
+            let numbers =
+                if is_bytes { "{bytes}/{total_bytes}  {bytes_per_sec}" } else { "{pos}/{len}" };
             let template = format!("{verb:<9} [{{bar:24}}] {numbers}");
             let style = ProgressStyle::with_template(&template).expect("it is well formed");
             bar.set_style(style.progress_chars("=> "));

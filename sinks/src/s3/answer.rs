@@ -71,6 +71,11 @@ pub(crate) fn reference(answer: &Answer, mask: &Mask) -> Option<String> {
         .filter(|reference| !reference.is_empty())
 }
 
+/// What the error document of an answer says.
+pub(crate) fn explain(answer: &Answer, host: &str, mask: &Mask) -> String {
+    Said::of(answer, mask).sentence(host, answer.status.as_u16())
+}
+
 /// When to try again, if what the server says can pass by itself.
 pub(super) fn passing(answer: &Answer, code: &str) -> Option<Again> {
     let passing = match answer.status.as_u16() {
@@ -178,7 +183,9 @@ fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
             wrong_region(&said.region)
         }
         "RequestTimeTooSkewed" => match way {
-            Way::DeskToken(_) | Way::DeskKeys(..) => "the clock of this host is wrong: set it".into(),
+            Way::DeskToken(_) | Way::DeskKeys(..) => {
+                "the clock of this host is wrong: set it".into()
+            }
             _ => "the clock of this host is wrong: set it, then `collect send`".into(),
         },
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
@@ -211,7 +218,9 @@ fn explain_status(status: u16, way: Way<'_>) -> Option<String> {
                  delete what is below `reports/`"
             }
             Way::DeskKeys(_, right) => {
-                return Some(format!("these keys may not do that: they need `{right}`, and a policy that does not refuse them"));
+                return Some(format!(
+                    "these keys may not do that: they need `{right}`, and a policy that does not refuse them"
+                ));
             }
             Way::Keys(_) => "these keys may not store objects there: they need `s3:PutObject`",
             Way::Presigned => {

@@ -9,11 +9,12 @@ mod form;
 mod target;
 
 pub use bucket::{
-    Bucket, BucketAccess, BucketError, BucketOptions, Condition, Download, Env, Head, Listed, Listing,
-    Page, Range, Undeleted,
+    Bucket, BucketAccess, BucketError, BucketOptions, Condition, Download, Env, Head, Listed,
+    Listing, Page, Range, Undeleted,
 };
 
-pub(crate) use access::{Access, Keys, given_url};
-pub(crate) use answer::reference;
+pub(crate) use crate::aws::Keys;
+pub(crate) use access::{Access, SET_KEYS, given_url};
+pub(crate) use answer::{explain, reference};
 pub(crate) use delivery::{Delivery, Stored};
 pub(crate) use target::{Target, TargetError};

@@ -28,14 +28,20 @@ impl<'k> Report<'k> {
     /// Reads a key; none if it is not that of a report, in every part of it.
     pub(super) fn of(key: &'k str) -> Option<Self> {
         let name = file_name(key);
-        let stem = name.strip_suffix(".tar.xz.age").or_else(|| name.strip_suffix(".tar.zst.age"))?;
+        let stem =
+            name.strip_suffix(".tar.xz.age").or_else(|| name.strip_suffix(".tar.zst.age"))?;
         let mut parts = stem.rsplitn(3, '-');
         let (id, at, product) = (parts.next()?, parts.next()?, parts.next()?);
         let at = DateTime::strptime("%Y%m%dT%H%M%SZ", at).ok()?;
         let at = at.to_zoned(TimeZone::UTC).ok()?.timestamp();
         let slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let plain = !id.is_empty() && id.chars().all(slug) && product.chars().all(slug);
-        (plain && object_key(name).as_deref() == Some(key)).then_some(Self { product, name, id, at })
+        (plain && object_key(name).as_deref() == Some(key)).then_some(Self {
+            product,
+            name,
+            id,
+            at,
+        })
     }
 
     /// What it is quoted by.
@@ -69,7 +75,10 @@ mod tests {
     #[test]
     fn the_key_of_a_report_says_product_time_and_id() {
         let report = Report::of(KEY).unwrap();
-        assert_eq!((report.product, report.id, report.quote()), ("komand-pro", "k7m2p9qa4x", "k7m2p9qa"));
+        assert_eq!(
+            (report.product, report.id, report.quote()),
+            ("komand-pro", "k7m2p9qa4x", "k7m2p9qa")
+        );
         assert_eq!(report.at, "2026-11-23T10:42:05Z".parse().unwrap());
         assert_eq!(report.name, "komand-pro-20261123T104205Z-k7m2p9qa4x.tar.xz.age");
         assert_eq!(day("komand-pro", report.at), "reports/komand-pro/2026/11/23");

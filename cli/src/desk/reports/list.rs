@@ -67,9 +67,8 @@ pub(super) fn list(context: &Context<'_>, wanted: &List) -> Result<Exit, Failure
         let items = Items::open(&context.bucket, scope).await.map_err(failed)?;
         let items = items.stream().map_err(failed);
         // A companion whose report is gone waits for the next prune, and is nothing to look at.
-        let mut items = Box::pin(items.try_filter(|item| {
-            std::future::ready(item.kind != Kind::Companion)
-        }));
+        let mut items =
+            Box::pin(items.try_filter(|item| std::future::ready(item.kind != Kind::Companion)));
         let Some(limit) = wanted.limit else {
             return show(context, wanted, zone, items).await;
         };

@@ -65,11 +65,7 @@ impl Context<'_> {
 }
 
 /// Does what the command line says.
-pub(crate) fn dispatch(
-    command: &Reports,
-    bucket: &Bucket,
-    voice: &Voice,
-) -> Result<Exit, Failure> {
+pub(crate) fn dispatch(command: &Reports, bucket: &Bucket, voice: &Voice) -> Result<Exit, Failure> {
     let stop = Arc::default();
     let follower = Follower { voice: voice.clone(), stop: Arc::clone(&stop) };
     let bucket = bucket.clone().watched(Arc::new(follower));

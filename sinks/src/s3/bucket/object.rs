@@ -60,8 +60,8 @@ impl Bucket {
     ///
     /// [`BucketError::Missing`] if it is not there.
     pub async fn head(&self, key: &str) -> Result<Head, BucketError> {
-        let ask = Ask::new(Method::HEAD, key, "s3:GetObject")
-            .header("x-amz-checksum-mode", "ENABLED");
+        let ask =
+            Ask::new(Method::HEAD, key, "s3:GetObject").header("x-amz-checksum-mode", "ENABLED");
         Ok(Head::of(&self.ask(&ask).await?.headers))
     }
 
@@ -104,7 +104,9 @@ impl Download {
     /// # Errors
     ///
     /// [`BucketError::Unreachable`] if the line broke: the rest can be asked for.
-    pub async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, BucketError> {
+    pub async fn chunk(
+        &mut self,
+    ) -> Result<Option<impl Deref<Target = [u8]> + use<>>, BucketError> {
         let failure = match timeout(STALL, self.response.chunk()).await {
             Ok(Ok(chunk)) => return Ok(chunk),
             Ok(Err(error)) => Failure::of(error, &self.host),

@@ -138,8 +138,9 @@ impl BucketOptions {
     ///
     /// Says which option cannot be used, or which file or variable holds no secret.
     pub fn open(&self, base: &Path, env: Env<'_>) -> Result<Bucket, BucketError> {
-        let target =
-            self.target().map_err(|error| BucketError::unusable(error.to_string(), error.help()))?;
+        let target = self
+            .target()
+            .map_err(|error| BucketError::unusable(error.to_string(), error.help()))?;
         let mut mask = Mask::default();
         let entry = match &self.desk_token {
             Some(token) if self.access != Some(BucketAccess::Keys) => {
@@ -169,9 +170,13 @@ impl BucketOptions {
             mask.hide_url(proxy);
         }
         let route = Route { ca_file: self.ca_file.clone(), proxy }.from(base);
-        let client = route.lasting_client(target.bucket.base_url(), CONNECTIONS).map_err(|error| {
-            BucketError::unusable(mask.clean(&error.to_string()), "correct `ca-file` or `proxy`")
-        })?;
+        let client =
+            route.lasting_client(target.bucket.base_url(), CONNECTIONS).map_err(|error| {
+                BucketError::unusable(
+                    mask.clean(&error.to_string()),
+                    "correct `ca-file` or `proxy`",
+                )
+            })?;
         Ok(Bucket::new(target, entry, self.referer.clone(), client, mask))
     }
 
@@ -218,12 +223,9 @@ mod tests {
 
     #[test]
     fn keys_that_are_not_there_are_named() {
-        let keys = BucketOptions {
-            access: Some(BucketAccess::Keys),
-            desk_token: None,
-            ..options()
-        };
-        let error = keys.open(Path::new("/"), &|_| None).unwrap_err();
+        let keys =
+            BucketOptions { access: Some(BucketAccess::Keys), desk_token: None, ..options() };
+        let error = keys.open(Path::new("/"), &|_| None).err().unwrap();
         assert!(error.to_string().contains("`AWS_ACCESS_KEY_ID`"), "{error}");
     }
 }

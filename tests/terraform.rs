@@ -1,0 +1,190 @@
+//! `terraform/`, applied to an emulator of AWS.
+
+use crate::kit::{
+    DESK_TOKEN, REFERER, UPLOAD_TOKEN,
+    policy::{BUCKET, shipped, shipped_file},
+    skip,
+    terraform::{Applied, no_terraform},
+    wait_for,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fs, time::Duration};
+
+/// What the second plan may want to change, and why: nothing but what the emulator does not keep.
+///
+/// ministack 1.5.33 keeps all of an alarm, but leaves these out of its answer in the Query protocol,
+/// which the provider speaks.
+const KNOWN: [(&str, &[&str]); 1] = [(
+    "aws_cloudwatch_metric_alarm",
+    &[
+        "actions_enabled",
+        "alarm_actions",
+        "alarm_description",
+        "dimensions",
+        "ok_actions",
+        "period",
+        "statistic",
+        "treat_missing_data",
+    ],
+)];
+
+#[test]
+fn a_second_plan_changes_nothing_that_the_emulator_is_not_known_for() {
+    if no_terraform() {
+        return;
+    }
+    let plan = &Applied::shared().second_plan;
+    let mut unexpected = BTreeMap::new();
+    for resource in plan["resource_changes"].as_array().unwrap() {
+        let change = &resource["change"];
+        if change["actions"] == json!(["no-op"]) || change["actions"] == json!(["read"]) {
+            continue;
+        }
+        let kind = resource["type"].as_str().unwrap();
+        let known = KNOWN.iter().find(|(known, _)| *known == kind).map_or(&[][..], |known| known.1);
+        let attributes: Vec<_> = change["after"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, after)| change["before"][name.as_str()] != **after)
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !known.contains(name) || change["actions"] != json!(["update"]))
+            .collect();
+        if !attributes.is_empty() || change["actions"] != json!(["update"]) {
+            let what = format!("{}: {attributes:?}", change["actions"]);
+            unexpected.insert(resource["address"].as_str().unwrap(), what);
+        }
+    }
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+#[test]
+fn the_policies_that_the_tests_judge_are_those_that_are_applied() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    let read_back = applied.emulator.ask(&[], &format!("/{BUCKET}?policy"));
+    let role = |name: &str| {
+        applied.json(&format!("module.all.module.{name}[0].aws_iam_role_policy.this"), "policy")
+    };
+    let now = json!({
+        "reports": serde_json::from_str::<Value>(&read_back).unwrap(),
+        "logs": applied.json("module.all.aws_s3_bucket_policy.logs", "policy"),
+        "roles": { "guard": role("guard"), "ticket": role("ticket"), "upload": role("upload") },
+    });
+    if std::env::var_os("COLLECT_UPDATE").is_some() {
+        fs::write(shipped_file(), serde_json::to_string_pretty(&now).unwrap() + "\n").unwrap();
+    }
+    assert!(
+        shipped() == now,
+        "tests/policy/shipped.json is out of date: `COLLECT_UPDATE=1 tests/run terraform` rewrites \
+         it\n{}",
+        serde_json::to_string_pretty(&now).unwrap()
+    );
+    assert!(read_back.len() < 14_336, "guard needs room: {}", read_back.len());
+}
+
+#[test]
+fn what_the_outputs_print_can_be_pasted() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    let all = applied.output("all");
+    let section: toml::Value = toml::from_str(all["profile_section"].as_str().unwrap()).unwrap();
+    let bucket = &section["deliver"]["bucket"];
+    let text = |name: &str| bucket[name].as_str().unwrap().to_owned();
+    assert_eq!((text("use"), text("bucket")), ("s3".to_owned(), BUCKET.to_owned()));
+    assert_eq!((text("upload-token"), text("referer")), (UPLOAD_TOKEN.into(), REFERER.into()));
+    assert_eq!(text("region"), "eu-central-1");
+    let desk: toml::Value = toml::from_str(all["desk_config"].as_str().unwrap()).unwrap();
+    assert_eq!(desk["bucket"]["desk-token"].as_str(), Some(DESK_TOKEN));
+    assert_eq!(desk["bucket"]["log-bucket"].as_str(), Some("bug-reports-logs"));
+    assert!(all["upload_url"].as_str().unwrap().starts_with("http"));
+
+    let printed = applied.root.run(&["output"]);
+    for token in [UPLOAD_TOKEN, DESK_TOKEN] {
+        assert!(!printed.contains(token), "{printed}");
+    }
+}
+
+#[test]
+fn tokens_that_nobody_gave_are_made_once() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    let least = applied.output("least");
+    let token = |list: &str, kind: &str| {
+        let tokens = least[list].as_array().unwrap();
+        assert_eq!(tokens.len(), 1);
+        let token = tokens[0].as_str().unwrap().to_owned();
+        let random = token.strip_prefix(kind).unwrap();
+        assert!(random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        token
+    };
+    let (upload, desk) = (token("upload_tokens", "upload-"), token("desk_tokens", "desk-"));
+    assert!(upload[7..] != desk[5..]);
+    let policy = applied.emulator.ask(&[], "/least-reports?policy");
+    assert!(policy.contains(&upload) && policy.contains(&desk), "{policy}");
+    assert!(!policy.contains("DenyBlockedAddresses"), "there is nothing to block: {policy}");
+    assert_eq!(least["role_arns"], json!({}), "no function, no role");
+    assert_eq!(least["upload_url"], Value::Null);
+}
+
+#[test]
+fn a_message_outlasts_the_run_that_works_on_it() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    let queue = "module.all.aws_sqs_queue.ticket[0]";
+    let visibility = applied.attribute(queue, "visibility_timeout_seconds").as_u64().unwrap();
+    let function = "module.all.module.ticket[0].aws_lambda_function.this";
+    let timeout = applied.attribute(function, "timeout").as_u64().unwrap();
+    assert!(visibility >= 6 * timeout, "{visibility} < 6 * {timeout}");
+    let redrive = applied.json(queue, "redrive_policy");
+    assert!(redrive["deadLetterTargetArn"].as_str().unwrap().ends_with(":bug-reports-ticket-dead"));
+    let mapping = "module.all.aws_lambda_event_source_mapping.ticket[0]";
+    assert_eq!(
+        applied.attribute(mapping, "function_response_types"),
+        json!(["ReportBatchItemFailures"])
+    );
+}
+
+#[test]
+fn a_new_log_starts_the_real_guard() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    if !applied.functions.contains(&("guard", true)) {
+        skip("the functions are not built (`cargo build -p collect-lambda`)");
+        return;
+    }
+    let emulator = &applied.emulator;
+    let log = "/bug-reports-logs/access/111122223333/eu-central-1/bug-reports/2026/11/23/\
+        2026-11-23-10-00-00-0123456789ABCDEF";
+    emulator.ask(&["--request", "PUT", "--data-binary", ""], log);
+    wait_for("guard keeps what it has seen", Duration::from_mins(1), || {
+        let keys = emulator.ask(&[], "/bug-reports-logs?list-type=2&prefix=guard/");
+        keys.contains("<Key>guard/state.json</Key>").then_some(())
+    });
+}
+
+#[test]
+fn a_new_report_is_put_into_the_queue_of_the_ticket_function() {
+    if no_terraform() {
+        return;
+    }
+    let emulator = &Applied::shared().emulator;
+    let report = "/bug-reports/reports/shop/2026/11/23/shop-1.tar.xz.age";
+    let headers = ["--request", "PUT", "--header", "if-none-match: *", "--data-binary", "sealed"];
+    emulator.ask(&headers, report);
+    // The mapping takes the message as soon as it is there; the log says that it was.
+    wait_for("the ticket function is started", Duration::from_mins(1), || {
+        let log = fs::read_to_string(&emulator.log).unwrap();
+        log.contains("bug-reports-ticket").then_some(())
+    });
+}
