@@ -237,14 +237,9 @@ impl Meters {
     }
 
     /// All offences, in the order of rules, subjects and time.
-    pub(crate) fn offences(&self) -> BTreeMap<Key, Offence> {
-        let mut offences = self.settled.clone();
-        let keys: BTreeSet<Key> = self.buckets.keys().copied().collect();
-        for key in keys {
-            if let Some(offence) = self.offence(&key) {
-                offences.insert(key, offence);
-            }
-        }
+    pub(crate) fn offences(&mut self) -> BTreeMap<Key, Offence> {
+        let mut offences = std::mem::take(&mut self.settled);
+        offences.extend(self.buckets.keys().filter_map(|key| Some((*key, self.offence(key)?))));
         offences
     }
 
@@ -282,8 +277,11 @@ impl Meters {
                 (self.fill(key, bucket), self.gauges[key.rule].start(key.window), *key)
             })
             .collect();
-        order.sort_unstable();
-        for (_, _, key) in order.iter().take(order.len().div_ceil(2)) {
+        let half = order.len().div_ceil(2);
+        // The order within the halves does not matter.
+        let middle = half.min(order.len() - 1);
+        order.select_nth_unstable(middle);
+        for (_, _, key) in &order[..half] {
             if let Some(bucket) = self.buckets.remove(key) {
                 self.marks -= bucket.marks.len();
                 self.evicted += 1;

@@ -149,6 +149,16 @@ impl Seaweed {
         given.chain([("AWS_ENDPOINT_URL", self.endpoint())]).collect()
     }
 
+    /// The policy, as it stands there.
+    pub(crate) fn policy(&self) -> Value {
+        serde_json::from_slice(&self.admin("GET", "?policy=", &[])).unwrap()
+    }
+
+    /// Replaces the policy.
+    pub(crate) fn put_policy(&self, policy: &Value) {
+        self.admin("PUT", "?policy=", policy.to_string().as_bytes());
+    }
+
     /// The keys of all objects in the bucket.
     pub(crate) fn keys(&self) -> Vec<String> {
         let listing = String::from_utf8(self.admin("GET", "?list-type=2", &[])).unwrap();

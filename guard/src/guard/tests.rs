@@ -263,7 +263,7 @@ fn what_is_long_ago_is_told_and_blocks_nobody() {
 }
 
 #[test]
-fn exempt_roles_and_other_buckets_are_not_looked_at() {
+fn exempt_principals_and_other_buckets_are_not_looked_at() {
     let start = at("10:00").as_second();
     let log = log(&many(200, |n| Request::refused("192.0.2.7", start + n, "aws-sdk")));
     let signed = log

@@ -15,7 +15,7 @@ use serde::Deserialize;
 pub struct Rules {
     /// Networks that are never blocked.
     pub allow: Vec<Net>,
-    /// ARNs of roles whose requests are not looked at.
+    /// ARNs of roles and users whose requests are not looked at.
     pub exempt_roles: Vec<String>,
     /// How many seconds the first, second, … block lasts; never empty.
     pub terms: Vec<i64>,
