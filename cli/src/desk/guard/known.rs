@@ -7,6 +7,7 @@ use crate::{
 };
 use collect_core::{Secret, secret::SecretSource};
 use collect_guard::{Net, Rules, Tokens};
+use collect_sinks::patrol;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,9 @@ impl Known {
 /// something anyway, those of its policy.
 fn tokens(desk: &Desk, asked: bool) -> Result<Tokens, Failure> {
     if asked && desk.guard.upload_tokens.is_empty() {
-        return super::bucket::tokens(&super::reports(Some(desk))?);
+        let help = "name the tokens in desk.toml: `[guard] upload-tokens = […]`";
+        return patrol::tokens(&super::reports(Some(desk))?)
+            .map_err(|error| Failure::from(error).help(help));
     }
     let tokens = Tokens::new()
         .upload(secrets(desk, &desk.guard.upload_tokens)?)

@@ -1,6 +1,5 @@
 //! Logs in files.
 
-use super::Gaps;
 use crate::exit::Failure;
 use collect_guard::Guard;
 use std::{
@@ -10,7 +9,7 @@ use std::{
 };
 
 /// Reads a file, all files below a folder in the order of their names, or standard input (`-`).
-pub(super) fn read(path: &Path, guard: &mut Guard, gaps: &mut Gaps) -> Result<(), Failure> {
+pub(super) fn read(path: &Path, guard: &mut Guard, gaps: &mut Vec<String>) -> Result<(), Failure> {
     if path == Path::new("-") {
         return guard.read(io::stdin().lock()).map_err(|error| unreadable(path, &error));
     }
@@ -30,9 +29,9 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// What cannot be read is named, and the rest is read.
-fn read_folder(folder: &Path, guard: &mut Guard, gaps: &mut Gaps) {
+fn read_folder(folder: &Path, guard: &mut Guard, gaps: &mut Vec<String>) {
     let mut gap = |path: &Path, error: &io::Error| {
-        gaps.0.push(format!("cannot read `{}`: {error}", path.display()));
+        gaps.push(format!("cannot read `{}`: {error}", path.display()));
     };
     let entries: Vec<PathBuf> = match fs::read_dir(folder) {
         Ok(entries) => {
@@ -57,7 +56,7 @@ fn read_folder(folder: &Path, guard: &mut Guard, gaps: &mut Gaps) {
         } else if fs::metadata(&path).is_ok_and(|info| info.is_file())
             && let Err(error) = File::open(&path).and_then(|file| guard.read(file))
         {
-            gaps.0.push(format!("cannot read `{}`: {error}", path.display()));
+            gaps.push(format!("cannot read `{}`: {error}", path.display()));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! `collect-desk guard`: abuse that the bucket's logs show, and its end.
 
-mod bucket;
 mod known;
 mod logs;
 mod show;
@@ -17,9 +16,11 @@ use crate::{
     exit::{Exit, Failure},
     signals,
 };
-use bucket::Logs;
 use collect_guard::{Guard, State, Verdict};
-use collect_sinks::s3::Bucket;
+use collect_sinks::{
+    patrol::{self, Logs, PatrolError, Wanted},
+    s3::{Bucket, BucketError},
+};
 use jiff::Timestamp;
 use known::Known;
 use state::Kept;
@@ -31,12 +32,11 @@ const TRIES: usize = 5;
 /// Where the logs are.
 enum Source<'s> {
     Local(&'s Path),
-    Remote(Logs),
+    Remote(Logs, &'s str),
 }
 
-/// What could not be read.
-#[derive(Default)]
-struct Gaps(Vec<String>);
+/// Keeps the state at the end of a run; says whether it did, or another run was faster.
+type Save<'s> = Box<dyn FnOnce(&State) -> Result<bool, Failure> + 's>;
 
 /// Does what the command line says.
 pub(super) fn dispatch(
@@ -46,37 +46,47 @@ pub(super) fn dispatch(
 ) -> Result<Exit, Failure> {
     let logs = wanted.logs.clone().map_or_else(|| log_bucket(desk), Ok)?;
     let source = source(&logs, desk, voice)?;
-    let asks = wanted.apply || matches!(source, Source::Remote(_));
+    let asks = wanted.apply || matches!(source, Source::Remote(..));
     let known = Known::read(wanted, desk, asks)?;
-    if wanted.apply && matches!(source, Source::Remote(_)) && wanted.state.is_some() {
+    if wanted.apply && matches!(source, Source::Remote(..)) && wanted.state.is_some() {
         let message = "with logs in a bucket the state is kept there, and not in a file";
         return Err(Failure::unusable(message).help("leave out `--state`"));
     }
     for _ in 0..TRIES {
-        let kept = match &source {
-            Source::Local(_) => Kept::in_file(wanted.state.as_deref(), desk)?,
-            Source::Remote(logs) => logs.state()?,
-        };
-        let (verdict, gaps) = judge(&known, &source, kept.state(), voice)?;
+        let (state, save) = begin(wanted, desk, &source)?;
+        let (verdict, gaps) = judge(&known, &source, state, voice)?;
         if !wanted.apply {
             return Ok(show::verdict(voice, &verdict, &gaps, None));
         }
-        let json = verdict.state.to_json();
-        let saved = match &source {
-            Source::Local(_) => kept.save(&json)?,
-            Source::Remote(logs) => logs.save(&kept, &json)?,
-        };
-        if !saved {
+        if !save(&verdict.state)? {
             voice.say("another run was faster; beginning anew with what it left");
             continue;
         }
         // The state first: every later run writes the blocks of the state into the policy, so that
         // what is not written now is written then.
-        let change = bucket::apply(&reports(desk)?, &verdict.blocks)?;
+        let change = patrol::apply(&reports(desk)?, &verdict.blocks)?;
         return Ok(show::verdict(voice, &verdict, &gaps, Some(&change)));
     }
     let message = "other runs of guard were faster each time; nothing was changed";
     Err(Failure::new(Exit::UNREACHED, message).help("try again when they have ended"))
+}
+
+/// The state that an earlier run left, and how to keep the one of this run.
+fn begin<'s>(
+    wanted: &args::Guard,
+    desk: Option<&Desk>,
+    source: &'s Source<'_>,
+) -> Result<(State, Save<'s>), Failure> {
+    Ok(match source {
+        Source::Local(_) => {
+            let kept = Kept::in_file(wanted.state.as_deref(), desk)?;
+            (kept.state(), Box::new(move |state| kept.save(state).map(|()| true)))
+        }
+        Source::Remote(logs, _) => {
+            let kept = logs.state()?;
+            (kept.state.clone(), Box::new(move |state| Ok(logs.save(&kept, state)?)))
+        }
+    })
 }
 
 /// Reads all logs and decides.
@@ -85,18 +95,18 @@ fn judge(
     source: &Source<'_>,
     state: State,
     voice: &Voice,
-) -> Result<(Verdict, Gaps), Failure> {
+) -> Result<(Verdict, Vec<String>), Failure> {
     let (rules, tokens) = (known.rules.clone(), known.tokens.clone());
     let mut guard = Guard::new(rules, tokens, state, Timestamp::now());
     if let Some(bucket) = &known.bucket {
         guard = guard.only(bucket);
     }
-    let mut gaps = Gaps::default();
+    let mut gaps = Vec::new();
     match source {
         Source::Local(path) => logs::read(path, &mut guard, &mut gaps)?,
-        Source::Remote(logs) => logs.read(&mut guard, &mut gaps)?,
+        Source::Remote(logs, prefix) => logs.read(Wanted::Below(prefix), &mut guard, &mut gaps)?,
     }
-    for gap in &gaps.0 {
+    for gap in &gaps {
         voice.warn(gap);
     }
     Ok((guard.finish(), gaps))
@@ -119,7 +129,7 @@ fn source<'s>(named: &'s str, desk: Option<&Desk>, voice: &Voice) -> Result<Sour
     let desk = desk.ok_or_else(no_settings)?;
     let options = desk.bucket.with_keys().of(name);
     let bucket = options.open(&desk.base, &crate::paths::environment)?;
-    Ok(Source::Remote(Logs::new(watched(bucket, voice)?, prefix)))
+    Ok(Source::Remote(Logs::new(watched(bucket, voice)?), prefix))
 }
 
 /// The bucket of the reports, whose policy is edited by a role and never by the desk's token.
@@ -138,4 +148,23 @@ fn watched(bucket: Bucket, voice: &Voice) -> Result<Bucket, Failure> {
 fn no_settings() -> Failure {
     Failure::unusable("which bucket it is about is not known")
         .help("write desk.toml, or name it with `--config FILE`; Terraform's output `desk_config` prints one")
+}
+
+impl From<PatrolError> for Failure {
+    fn from(error: PatrolError) -> Self {
+        let message = error.to_string();
+        let help = error.help().map(str::to_owned);
+        let failure = match error {
+            PatrolError::Bucket { source: source @ BucketError::Stopped, .. } => {
+                return source.into();
+            }
+            PatrolError::Bucket { source, .. } => Self::new(Self::from(source).exit, message),
+            PatrolError::Policy(_) | PatrolError::NoPolicy => Self::new(Exit::Left, message),
+            _ => Self::unusable(message),
+        };
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! What guard found, as a table or as JSON.
 
-use super::Gaps;
 use crate::{
     desk::voice::Voice,
     exit::Exit,
@@ -36,7 +35,7 @@ struct Summary<'s> {
 pub(super) fn verdict(
     voice: &Voice,
     verdict: &Verdict,
-    gaps: &Gaps,
+    gaps: &[String],
     change: Option<&Change>,
 ) -> Exit {
     if voice.json {
@@ -50,7 +49,7 @@ pub(super) fn verdict(
         None => !verdict.blocks.is_empty(),
         Some(change) => !change.dropped.is_empty(),
     };
-    if undone || !gaps.0.is_empty() { Exit::Left } else { Exit::Complete }
+    if undone || !gaps.is_empty() { Exit::Left } else { Exit::Complete }
 }
 
 fn objects(voice: &Voice, verdict: &Verdict, change: Option<&Change>) {

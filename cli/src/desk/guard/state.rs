@@ -9,59 +9,43 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The state as it was found.
+/// The state as it was found in a file.
 pub(super) struct Kept {
     state: State,
-    /// Where it was found: what the server calls it.
-    etag: Option<String>,
     path: PathBuf,
 }
 
 impl Kept {
-    /// Nobody has kept one yet.
-    pub(super) fn none() -> Self {
-        Self { state: State::default(), etag: None, path: PathBuf::new() }
-    }
-
-    /// Reads one that was kept at `place`. One that cannot be read is never replaced.
-    pub(super) fn parse(text: &str, place: &str, etag: Option<String>) -> Result<Self, Failure> {
-        let state = State::parse(text.as_bytes()).map_err(|error| {
-            Failure::unusable(format!("cannot go on from `{place}`: {error}"))
-                .help("move it away to begin anew; the blocks that it holds are then lifted")
-        })?;
-        Ok(Self { state, etag, path: PathBuf::new() })
-    }
-
     /// Reads that of a file; without a name, that of the bucket in the state folder of this user.
     pub(super) fn in_file(path: Option<&Path>, desk: Option<&Desk>) -> Result<Self, Failure> {
         let path = path.map_or_else(|| default_path(desk), Path::to_owned);
-        let kept = match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, &path.display().to_string(), None)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::none(),
+        let state = match fs::read_to_string(&path) {
+            // One that cannot be read is never replaced.
+            Ok(text) => State::parse(text.as_bytes()).map_err(|error| {
+                Failure::unusable(format!("cannot go on from `{}`: {error}", path.display()))
+                    .help("move it away to begin anew; the blocks that it holds are then lifted")
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
             Err(error) => return Err(failure(&path, "read", &error)),
         };
-        Ok(Self { path, ..kept })
+        Ok(Self { state, path })
     }
 
     pub(super) fn state(&self) -> State {
         self.state.clone()
     }
 
-    pub(super) fn etag(&self) -> Option<&str> {
-        self.etag.as_deref()
-    }
-
     /// Replaces the file at once, so that there is always a whole one.
-    pub(super) fn save(&self, json: &str) -> Result<bool, Failure> {
+    pub(super) fn save(&self, state: &State) -> Result<(), Failure> {
         let failed = |error: io::Error| failure(&self.path, "write", &error);
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(json.as_bytes()).map_err(failed)?;
+        file.write_all(state.to_json().as_bytes()).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&self.path).map_err(|error| failed(error.error))?;
-        Ok(true)
+        Ok(())
     }
 }
 
