@@ -23,6 +23,10 @@ const MODEL: &str = "DenyUnknownToken";
 /// know their names only.
 const PRINCIPAL: [&str; 2] = ["aws:PrincipalArn", "aws:username"];
 
+/// The Sid of the statement that says which functions need no condition to store an object. What one
+/// of them signs is sent by others, from their addresses, so that these may be denied as well.
+const FUNCTIONS: &str = "DenyOverwrite";
+
 /// S3 takes 20 KB, without saying which kind of KB: the smaller ones.
 pub const MOST_BYTES: usize = 20_000;
 
@@ -77,7 +81,10 @@ pub fn with_blocks(current: &str, blocks: &[Block]) -> Result<Change, PolicyErro
     let parsed = parsed(&statements)?;
     let model = only(&parsed, MODEL)?
         .ok_or_else(|| unexpected(format!("it has no statement `{MODEL}`")))?;
-    let template = Template::of(&parsed[model])?;
+    let mut template = Template::of(&parsed[model])?;
+    if let Some(overwrites) = only(&parsed, FUNCTIONS)? {
+        template.spare_not(&parsed[overwrites]);
+    }
     let existing = only(&parsed, SID)?;
     if let Some(existing) = existing {
         is_ours(&parsed[existing])?;
@@ -205,6 +212,25 @@ impl Template {
             return Err(wrong("exempts no role by `aws:PrincipalArn`"));
         }
         Ok(Self { resource, exempt })
+    }
+
+    /// Exempts none of the principals that another statement exempts, unless nobody would be left.
+    fn spare_not(&mut self, other: &Map<String, Value>) {
+        let Ok(Self { exempt: functions, .. }) = Self::of(other) else { return };
+        let texts = |value: &Value| -> Vec<Value> {
+            value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+        };
+        let keys = functions.values().filter_map(Value::as_object).flat_map(Map::values);
+        let functions: Vec<Value> = keys.flat_map(texts).collect();
+        for keys in self.exempt.values_mut().filter_map(Value::as_object_mut) {
+            for arns in keys.values_mut() {
+                let left: Vec<Value> =
+                    texts(arns).into_iter().filter(|arn| !functions.contains(arn)).collect();
+                if !left.is_empty() {
+                    *arns = json!(left);
+                }
+            }
+        }
     }
 
     fn statement(&self, nets: &[Net]) -> Value {

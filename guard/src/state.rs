@@ -98,6 +98,13 @@ impl State {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The state with nothing told that `before` had not told: for a run that could tell nobody.
+    #[must_use]
+    pub fn untold(mut self, before: &Self) -> Self {
+        self.told.retain(|offence, _| before.told.contains_key(offence));
+        self
+    }
+
     /// The blocks that are in force at a time, as they were decided.
     pub fn blocks_at(&self, now: Timestamp) -> impl Iterator<Item = &Block> {
         self.blocks.iter().filter(move |block| block.until > now)
