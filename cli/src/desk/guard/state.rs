@@ -15,12 +15,14 @@ pub(super) struct Kept {
     /// Where it was found: what the server calls it.
     etag: Option<String>,
     path: PathBuf,
+    /// What stood in the file.
+    found: Option<String>,
 }
 
 impl Kept {
     /// Nobody has kept one yet.
     pub(super) fn none() -> Self {
-        Self { state: State::default(), etag: None, path: PathBuf::new() }
+        Self { state: State::default(), etag: None, path: PathBuf::new(), found: None }
     }
 
     /// Reads one that was kept at `place`. One that cannot be read is never replaced.
@@ -29,7 +31,7 @@ impl Kept {
             Failure::unusable(format!("cannot go on from `{place}`: {error}"))
                 .help("move it away to begin anew; the blocks that it holds are then lifted")
         })?;
-        Ok(Self { state, etag, path: PathBuf::new() })
+        Ok(Self { state, etag, path: PathBuf::new(), found: Some(text.to_owned()) })
     }
 
     /// Reads that of a file; without a name, that of the bucket in the state folder of this user.
@@ -51,7 +53,8 @@ impl Kept {
         self.etag.as_deref()
     }
 
-    /// Replaces the file at once, so that there is always a whole one.
+    /// Replaces the file at once, so that there is always a whole one, unless another run did so
+    /// since it was read.
     pub(super) fn save(&self, json: &str) -> Result<bool, Failure> {
         let failed = |error: io::Error| failure(&self.path, "write", &error);
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -60,6 +63,14 @@ impl Kept {
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         file.write_all(json.as_bytes()).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
+        let is_as_found = match fs::read_to_string(&self.path) {
+            Ok(text) => self.found.as_ref() == Some(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.found.is_none(),
+            Err(error) => return Err(failed(error)),
+        };
+        if !is_as_found {
+            return Ok(false);
+        }
         file.persist(&self.path).map_err(|error| failed(error.error))?;
         Ok(true)
     }
