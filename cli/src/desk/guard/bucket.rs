@@ -79,9 +79,10 @@ impl Logs {
         });
         let begun = keys.map(|key| async {
             let key = key?;
-            let begun = match key.starts_with(OURS) {
-                true => None,
-                false => Some(self.bucket.get(&key, Range::default()).await),
+            let begun = if key.starts_with(OURS) {
+                None
+            } else {
+                Some(self.bucket.get(&key, Range::default()).await)
             };
             Ok::<_, BucketError>((key, begun))
         });
@@ -97,10 +98,9 @@ impl Logs {
             };
             _ = pieces.send(Piece::End);
             match sent {
-                Ok(()) => {}
+                // What is missing expired meanwhile.
+                Ok(()) | Err(BucketError::Missing) => {}
                 Err(error @ BucketError::Stopped) => return Err(error.into()),
-                // It expired meanwhile.
-                Err(BucketError::Missing) => {}
                 Err(error) => {
                     let what = format!("cannot read `{key}`: {error}");
                     gaps.0.push(self.bucket.clean(&what));
