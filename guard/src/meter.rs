@@ -12,7 +12,10 @@ use crate::{
     rules::Rule,
     token::{Token, Tokens},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 /// A threshold above this is counted in units of itself divided by this; what is less than a unit
 /// counts with as much probability, by its hash. That is right to some 4 %.
@@ -26,6 +29,9 @@ const MOST_BUCKETS: usize = 200_000;
 
 /// So many marks, each of 12 bytes.
 const MOST_MARKS: usize = 2_000_000;
+
+/// So many offences are remembered of buckets that had to make room.
+const MOST_SETTLED: usize = 50_000;
 
 /// Whose count it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -271,6 +277,14 @@ impl Meters {
     /// those that are as far, the older.
     fn make_room(&mut self) {
         self.settled = self.offences();
+        if self.settled.len() > MOST_SETTLED {
+            let mut counts: Vec<_> =
+                self.settled.iter().map(|(key, offence)| (Reverse(offence.count), *key)).collect();
+            counts.sort_unstable();
+            for (_, key) in counts.drain(MOST_SETTLED / 2..) {
+                self.settled.remove(&key);
+            }
+        }
         let buckets = self.buckets.iter();
         let mut order: Vec<_> = buckets
             .map(|(key, bucket)| {

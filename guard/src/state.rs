@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 const VERSION: u32 = 1;
 
 /// So many blocks are remembered; beyond that those that ended first are forgotten.
-pub(crate) const MOST_BLOCKS: usize = 10_000;
+pub(crate) const MOST_BLOCKS: usize = 5_000;
 
 /// So many counts are kept, those that are nearest to an offence: some 500 KB with their marks.
 pub(crate) const MOST_COUNTS: usize = 4_000;

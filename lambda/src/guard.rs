@@ -4,10 +4,10 @@
 //! has written the policy anew. What a run counts, and whom it told of, is kept beside the logs, so
 //! that a log that is delivered twice, or a run that breaks off, changes nothing.
 
-use collect_guard::{Finding, Guard, Rules, RulesError, Tokens};
+use collect_guard::{Finding, Guard, Rules, Tokens, rules::RulesError};
 use collect_sinks::{
-    aws::{Keys, Topic, webhook},
-    http,
+    aws::{Keys, Topic},
+    http::{self, Webhook},
     patrol::{self, Logs, PatrolError, Wanted},
     s3::Bucket,
 };
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeSet, io};
 use thiserror::Error;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 /// How often a run begins anew because another one was faster.
 const TRIES: usize = 5;
@@ -68,7 +68,7 @@ pub struct Alerts {
     /// A topic, with the keys that sign for it.
     pub topic: Option<(Topic, Keys)>,
     /// An address that takes JSON.
-    pub webhook: Option<Url>,
+    pub webhook: Option<Webhook>,
 }
 
 /// The function, ready to run.
@@ -107,8 +107,12 @@ pub struct Done {
 #[non_exhaustive]
 pub enum GuardError {
     /// A bucket did not do its part.
-    #[error("{0}{}", help(.0))]
-    Patrol(#[from] PatrolError),
+    #[error("{source}{}", help(.source))]
+    Patrol {
+        /// Why.
+        #[from]
+        source: PatrolError,
+    },
     /// The rules cannot be used.
     #[error("{}", .0.render(false))]
     Rules(#[from] RulesError),
@@ -211,19 +215,19 @@ impl Patrol {
         let bucket = self.reports.name();
         let count = news.len();
         let subject = format!("{bucket}: {count} new finding{}", if count == 1 { "" } else { "s" });
-        let lines: Vec<_> = news.iter().map(|finding| finding.to_string()).collect();
+        let lines: Vec<_> = news.iter().map(ToString::to_string).collect();
         let message = lines.join("\n");
         let work = async {
             if let Some((topic, keys)) = &self.alerts.topic {
                 topic.publish(keys, &subject, &message).await?;
             }
-            if let Some(url) = &self.alerts.webhook {
+            if let Some(webhook) = &self.alerts.webhook {
                 let json = json!({ "bucket": bucket, "subject": subject, "findings": news });
-                webhook(url, &json).await?;
+                webhook.post(&json).await?;
             }
             Ok(())
         };
-        let told: Result<(), collect_core::DeliveryError> =
+        let told: Result<(), collect_core::sink::DeliveryError> =
             http::run(work).map_err(|error| error.to_string())?;
         told.map_err(|error| error.to_string())
     }

@@ -154,11 +154,6 @@ impl Seaweed {
         serde_json::from_slice(&self.admin("GET", "?policy=", &[])).unwrap()
     }
 
-    /// Replaces the policy.
-    pub(crate) fn put_policy(&self, policy: &Value) {
-        self.admin("PUT", "?policy=", policy.to_string().as_bytes());
-    }
-
     /// The keys of all objects in the bucket.
     pub(crate) fn keys(&self) -> Vec<String> {
         let listing = String::from_utf8(self.admin("GET", "?list-type=2", &[])).unwrap();

@@ -232,7 +232,7 @@ pub(crate) struct Guard {
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
     /// Where the state is kept with logs in files; if not given, `guard/BUCKET.json` in the state
-    /// folder of this user ($XDG_STATE_HOME/collect)
+    /// folder of this user (`$XDG_STATE_HOME/collect`)
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// Write the blocks into the bucket's policy

@@ -120,6 +120,13 @@ impl Rules {
         self
     }
 
+    /// Adds roles and users, by ARN, whose requests are not looked at.
+    #[must_use]
+    pub fn exempting(mut self, arns: impl IntoIterator<Item = String>) -> Self {
+        self.exempt_roles.extend(arns);
+        self
+    }
+
     pub(crate) fn allows(&self, net: Net) -> bool {
         self.allow.iter().any(|allowed| allowed.overlaps(net))
     }

@@ -12,6 +12,7 @@ use collect_lambda::{
 };
 use collect_sinks::{
     aws::{self, Keys, Topic},
+    http::Webhook,
     patrol::Logs,
     s3::{Bucket, BucketAccess, BucketOptions},
 };
@@ -45,9 +46,8 @@ fn configured() -> Result<Patrol, Error> {
     let topic = variable("COLLECT_ALERT_TOPIC").map(|arn| -> Result<_, Error> {
         Ok((Topic::new(&arn, &variable)?, Keys::read(&variable).map_err(unset)?))
     });
-    let webhook = variable("COLLECT_ALERT_WEBHOOK").map(|url| {
-        aws::checked_webhook(&url).map_err(|why| format!("COLLECT_ALERT_WEBHOOK: {why}"))
-    });
+    let webhook = variable("COLLECT_ALERT_WEBHOOK")
+        .map(|url| Webhook::new(&url).map_err(|why| format!("COLLECT_ALERT_WEBHOOK: {why}")));
     Ok(Patrol {
         reports: bucket(needed("COLLECT_BUCKET")?)?,
         logs: Logs::new(bucket(needed("COLLECT_LOG_BUCKET")?)?),

@@ -80,7 +80,7 @@ fn begin<'s>(
     Ok(match source {
         Source::Local(_) => {
             let kept = Kept::in_file(wanted.state.as_deref(), desk)?;
-            (kept.state(), Box::new(move |state| kept.save(state).map(|()| true)))
+            (kept.state(), Box::new(move |state| kept.save(state)))
         }
         Source::Remote(logs, _) => {
             let kept = logs.state()?;

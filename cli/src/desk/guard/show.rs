@@ -149,6 +149,10 @@ fn summary(voice: &Voice, verdict: &Verdict, change: Option<&Change>) {
     let tally = &verdict.tally;
     let found = count(verdict.findings.len(), "finding");
     voice.say(&format!("{} read, {} requests, {found}", lines(tally.lines), tally.requests));
+    if tally.ignored > 0 {
+        let what = "no requests, or are of another bucket or an exempt role";
+        voice.say(&format!("{} of them tell of {what}", tally.ignored));
+    }
     if tally.evicted > 0 {
         let evicted = tally.evicted;
         voice
