@@ -18,6 +18,8 @@ mod faults;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod guard_function;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identities;
