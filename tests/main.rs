@@ -40,6 +40,8 @@ mod signals;
 #[cfg(test)]
 mod terraform;
 #[cfg(test)]
+mod terraform_variables;
+#[cfg(test)]
 mod vendors;
 #[cfg(test)]
 mod yardstick;

@@ -51,12 +51,22 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Writes a root module of the provider, with the emulator for AWS, and `body`.
-    pub(crate) fn new(name: &str, emulator: &Emulator, body: &str) -> Self {
+    /// The folder of the module under test.
+    pub(crate) fn module() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform").canonicalize().unwrap()
+    }
+
+    /// Writes a root module for which nobody stands in for AWS: an address that nobody listens on.
+    pub(crate) fn without_aws(name: &str, body: &str) -> Self {
+        Self::at("http://127.0.0.1:1", name, body)
+    }
+
+    /// Writes a root module of the provider, with what is at `endpoint` for AWS, and `body`.
+    fn at(endpoint: &str, name: &str, body: &str) -> Self {
         let folder = folder(name);
         fs::create_dir_all(&folder).unwrap();
         let endpoints = SERVICES.iter().fold(String::new(), |mut lines, service| {
-            _ = writeln!(lines, "    {service} = \"{}\"", emulator.endpoint);
+            _ = writeln!(lines, "    {service} = \"{endpoint}\"");
             lines
         });
         let provider = format!(
@@ -74,6 +84,7 @@ provider "aws" {{
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
+  max_retries                 = 1
 
   assume_role {{
     role_arn     = "arn:aws:iam::{ACCOUNT}:role/teams/deploy"
@@ -157,7 +168,7 @@ impl Applied {
         forget_earlier_runs();
         let emulator = Emulator::start(&folder("emulator"), ACCOUNT);
         let functions = ["ticket", "guard", "upload"].map(|name| (name, zip(name))).to_vec();
-        let root = Root::new("root", &emulator, &modules());
+        let root = Root::at(&emulator.endpoint, "root", &modules());
         root.run(&["apply", "-input=false", "-auto-approve"]);
         let second_plan = root.plan();
         Self { emulator, root, second_plan, functions }
@@ -190,8 +201,7 @@ fn find_resource<'a>(module: &'a Value, address: &str) -> Option<&'a Value> {
 
 /// Both ways to use the module: with all there is, and with as little as possible.
 fn modules() -> String {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform");
-    let module = module.canonicalize().unwrap();
+    let module = Root::module();
     let [older_upload, older_desk] = OLDER_TOKENS;
     let zip = |name: &str| folder("zips").join(format!("{name}.zip"));
     format!(
