@@ -102,6 +102,36 @@ fn by_the_rules_of_aws_an_administrator_of_the_account_can_do_no_more_than_anyon
 }
 
 #[test]
+fn by_the_rules_of_aws_a_token_leads_nowhere_but_to_reports() {
+    if no_oracle() {
+        return;
+    }
+    let policies = json!({ "reports": shipped()["reports"] });
+    let arn = arn("console");
+    let question = |(token, action, key): (&str, &str, &str)| {
+        json!({
+            "policy": "reports", "account": ACCOUNT, "principal": arn, "identity": administrator(),
+            "action": action, "resource": format!("arn:aws:s3:::{BUCKET}/{key}"),
+            "context": {
+                "aws:SecureTransport": "true", "aws:PrincipalArn": arn,
+                "aws:UserAgent": token, "aws:Referer": REFERER,
+            },
+        })
+    };
+    let elsewhere = [
+        (DESK_TOKEN, "s3:GetObject", "secret/plans.txt"),
+        (DESK_TOKEN, "s3:DeleteObject", "secret/plans.txt"),
+        (DESK_TOKEN, "s3:GetObject", "reports"),
+        (UPLOAD_TOKEN, "s3:PutObject", "reports/shop/new.txt"),
+    ];
+    for (place, verdict) in elsewhere.iter().zip(ask(&policies, &elsewhere.map(question))) {
+        assert_eq!(verdict, Verdict::Refused, "{place:?}");
+    }
+    let there = (DESK_TOKEN, "s3:GetObject", REPORT);
+    assert_eq!(ask(&policies, &[question(there)]), [Verdict::Allowed]);
+}
+
+#[test]
 fn by_the_rules_of_aws_who_deploys_is_not_locked_out() {
     if no_oracle() {
         return;
