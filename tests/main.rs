@@ -12,6 +12,8 @@ mod conversation;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hostile;
@@ -41,6 +43,8 @@ mod signals;
 mod terraform;
 #[cfg(test)]
 mod terraform_variables;
+#[cfg(test)]
+mod upload_function;
 #[cfg(test)]
 mod vendors;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use collect_core::{
     identity::IdentityError, outbox::OutboxError, plan::PlanError, profile::ProfileError,
 };
+use collect_sinks::s3::BucketError;
 use serde::Serialize;
 use std::{io::ErrorKind, process::ExitCode};
 
@@ -12,6 +13,8 @@ use std::{io::ErrorKind, process::ExitCode};
 pub(crate) enum Exit {
     /// Delivered, or written, and complete.
     Complete = 0,
+    /// Of `collect-desk`: done, but something is left that the text names.
+    Left = 1,
     /// Delivered, or written, but something is missing.
     Partial = 3,
     /// The profile or the command line cannot be used; nothing was gathered.
@@ -37,6 +40,16 @@ Exit codes:
    70  a defect in collect
   130  stopped by the user; a partial bundle is kept";
 
+/// The exit codes of `collect-desk`, as `--help` explains them.
+pub(crate) const EXPLAINED_TO_DESK: &str = "\
+Exit codes:
+    0  done
+    1  done as far as possible; something is left, which the text names
+    4  the command line or desk.toml cannot be used; nothing was done
+    5  the bucket could not be reached, or refused
+   70  a defect in collect-desk
+  130  stopped by the user";
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
@@ -44,6 +57,9 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
+    /// Of `collect-desk`: the bucket could not be reached, or refused.
+    pub(crate) const UNREACHED: Self = Self::NotDelivered;
+
     /// The number.
     pub(crate) fn code(self) -> u8 {
         self as u8
@@ -99,6 +115,21 @@ impl Failure {
 impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
         Self { profile: Some(error), ..Self::unusable("the profile cannot be used") }
+    }
+}
+
+impl From<BucketError> for Failure {
+    fn from(error: BucketError) -> Self {
+        let exit = match &error {
+            BucketError::Unusable { .. } => Exit::Unusable,
+            BucketError::Stopped => Exit::Stopped,
+            _ => Exit::UNREACHED,
+        };
+        let failure = Self::new(exit, error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
     }
 }
 

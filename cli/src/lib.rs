@@ -12,6 +12,7 @@
 mod args;
 mod commands;
 mod conversation;
+mod desk;
 mod exit;
 mod manners;
 mod outline;
@@ -24,6 +25,8 @@ mod text;
 // A crate that no source names is not linked, and with it its plugins.
 use collect_collectors as _;
 use collect_sinks as _;
+
+pub use desk::main as desk;
 
 use exit::{Exit, Failure};
 use std::{
@@ -78,9 +81,13 @@ fn keep_panics_quiet() {
     }));
 }
 
+/// What the last panic of the main thread said.
+fn panic_said() -> String {
+    PANIC.lock().ok().and_then(|mut last| last.take()).unwrap_or_default()
+}
+
 fn defect() -> Failure {
-    let said = PANIC.lock().ok().and_then(|mut last| last.take()).unwrap_or_default();
-    Failure::new(Exit::Defect, format!("a defect in collect: {said}")).help(
+    Failure::new(Exit::Defect, format!("a defect in collect: {}", panic_said())).help(
         "please report it with this line; what you typed is kept, and offered again by the next run",
     )
 }

@@ -71,6 +71,18 @@ impl Places {
     }
 }
 
+/// The settings of the desk: of this user, or of the host.
+pub(crate) fn desk_settings() -> PathBuf {
+    desk_settings_from(&|name| std::env::var_os(name).map(PathBuf::from))
+}
+
+fn desk_settings_from(env: &dyn Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    let folder = |name: &str| env(name).filter(|path| path.is_absolute());
+    let config = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
+    let own = config.map(|config| config.join("collect/desk.toml"));
+    own.filter(|own| own.exists()).unwrap_or_else(|| PathBuf::from("/etc/collect/desk.toml"))
+}
+
 /// Looks up an environment variable; core and sinks never do so themselves.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

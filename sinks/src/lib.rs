@@ -5,7 +5,7 @@
 
 pub mod http;
 mod retry;
-mod s3;
+pub mod s3;
 #[cfg(test)]
 mod testing;
 

@@ -8,6 +8,7 @@ mod bundle;
 mod collect;
 mod examples;
 mod fault_server;
+mod function;
 mod journal;
 pub(crate) mod live;
 pub(crate) mod matrix;
@@ -23,6 +24,7 @@ pub(crate) use bundle::{Bundle, KeyPair};
 pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};
+pub(crate) use function::Function;
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, run_tag};
@@ -33,11 +35,14 @@ pub(crate) use terminal::Terminal;
 
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fmt::Write as _,
     io::Write as _,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -109,6 +114,27 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("a string takes everything");
         text
     })
+}
+
+/// The SHA-256 of bytes, in base64.
+pub(crate) fn sha256_base64(bytes: &[u8]) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, Sha256::digest(bytes))
+}
+
+/// Ports on loopback that nobody listens on, and that no other test got.
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut held, mut ports) = (Vec::new(), Vec::new());
+    while ports.len() < count {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if given.insert(port) {
+            ports.push(port);
+        }
+        held.push(listener);
+    }
+    ports
 }
 
 /// The text of a profile of the product `Shop` that is encrypted for one recipient.

@@ -18,6 +18,26 @@ pub(crate) fn shipped() -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// The policy of the bucket that ships, with other tokens.
+pub(crate) fn shipped_for(upload: &[&str], desk: &[&str]) -> Value {
+    let mut policy = shipped()["reports"].clone();
+    for statement in policy["Statement"].as_array_mut().unwrap() {
+        let conditions = statement.get_mut("Condition").and_then(Value::as_object_mut);
+        for (_, keys) in conditions.into_iter().flatten() {
+            let Some(tokens) = keys.get_mut("aws:UserAgent") else {
+                continue;
+            };
+            let for_each = |token: String| match token.as_str() {
+                UPLOAD_TOKEN => upload.iter().map(ToString::to_string).collect(),
+                DESK_TOKEN => desk.iter().map(ToString::to_string).collect(),
+                _ => vec![token],
+            };
+            *tokens = texts(tokens).into_iter().flat_map(for_each).collect();
+        }
+    }
+    policy
+}
+
 /// Where [`shipped`] is kept.
 pub(crate) fn shipped_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/policy/shipped.json")

@@ -2,15 +2,14 @@
 //! get into.
 
 use super::{
-    find,
+    find, free_ports,
     live::{Request, send},
-    policy::{ACCOUNT, BUCKET, for_seaweed, shipped},
+    policy::{ACCOUNT, BUCKET, for_seaweed, shipped, shipped_for},
     sha256,
 };
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -69,7 +68,7 @@ impl Seaweed {
         fs::write(&identities, identities_of_the_server().to_string()).unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
 
-        let ports = free_ports();
+        let ports = free_ports(PORTS.len());
         let server = start_weed(folder.path(), &ports);
         let mut seaweed = Self { folder, server, https: ports[0], http: ports[1] };
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -85,6 +84,26 @@ impl Seaweed {
     /// Gives the bucket a policy.
     pub(crate) fn set_policy(&self, policy: &Value) {
         self.admin("PUT", "?policy=", policy.to_string().as_bytes());
+    }
+
+    /// Puts the policy that ships, for these tokens.
+    pub(crate) fn let_in(&self, upload: &[&str], desk: &[&str]) {
+        self.set_policy(&for_seaweed(&shipped_for(upload, desk)));
+    }
+
+    /// The `desk.toml` of support, by its token.
+    pub(crate) fn desk(&self) -> String {
+        self.desk_by(&format!("desk-token = \"{DESK_TOKEN}\"\nreferer = \"{REFERER}\"\n"))
+    }
+
+    /// A `desk.toml` that gets in some other way.
+    pub(crate) fn desk_by(&self, access: &str) -> String {
+        format!(
+            "[bucket]\nbucket = \"{BUCKET}\"\nregion = \"{REGION}\"\nendpoint = \"{}\"\n\
+             path-style = true\nca-file = \"{}\"\n{access}",
+            self.endpoint(),
+            self.ca_file().display()
+        )
     }
 
     /// Its address, as the profile's `endpoint`.
@@ -132,6 +151,13 @@ impl Seaweed {
             Duration::from_mins(10),
         );
         put.to_string()
+    }
+
+    /// The environment of a function whose role may put objects.
+    pub(crate) fn role(&self) -> Vec<(&'static str, String)> {
+        let given = [("BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
+        let given = given.map(|(name, value)| (name, value.to_owned()));
+        given.chain([("ENDPOINT", self.endpoint())]).collect()
     }
 
     /// The keys of all objects in the bucket.
@@ -263,12 +289,6 @@ const PORTS: [&str; 11] = [
     "admin.port",
     "admin.port.grpc",
 ];
-
-/// Ports that nobody listens on.
-fn free_ports() -> Vec<u16> {
-    let held: Vec<_> = PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
 
 /// The role that deploys, another administrator, and the anonymous: without the latter no policy lets
 /// anyone in.

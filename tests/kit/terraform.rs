@@ -252,7 +252,8 @@ output "least" {{
 fn zip(name: &str) -> bool {
     let folder = folder("zips");
     fs::create_dir_all(&folder).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_collect")).with_file_name(name);
+    let program =
+        Path::new(env!("CARGO_BIN_EXE_collect")).with_file_name(format!("collect-lambda-{name}"));
     let real = program.is_file();
     let bootstrap = if real {
         program

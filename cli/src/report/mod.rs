@@ -94,7 +94,7 @@ pub(crate) struct Styles {
 }
 
 impl Styles {
-    fn new(color: Color) -> Self {
+    pub(crate) fn new(color: Color) -> Self {
         let wanted = |is_terminal: bool| match color {
             Color::Always => true,
             Color::Never => false,
@@ -126,7 +126,7 @@ pub(crate) fn print(text: &str) {
 }
 
 /// Writes a failure for people.
-fn render(failure: &Failure, style: Style) -> String {
+pub(crate) fn render(failure: &Failure, style: Style) -> String {
     use crate::text::harmless;
     use std::fmt::Write as _;
     if let Some(profile) = &failure.profile {

@@ -4,8 +4,10 @@
 use super::{
     below,
     extent::{Value, value},
-    key::{Strength, strength},
-    label, pair,
+    key::{Strength, is_plural, strength},
+    label,
+    lone::{has_word, is_mixed},
+    numbers, pair,
     place::{Place, key_around, trimmed, with_word_before},
     sign::{Sign, separator},
     value::{is_generated, is_password_like, is_random, is_secret},
@@ -134,7 +136,8 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     let name = trimmed(line, &key);
     let query = key.start > 0 && matches!(line[key.start - 1], b'?' | b'&');
     // Most names that hold an anchor are no key's.
-    let Some(strength) = strength_of(line, &name, query) else {
+    let known = strength_of(line, &name, query);
+    let Some(strength) = known.or_else(|| of_path(&line[name.clone()])) else {
         return Vec::new();
     };
     let place = Place::of(line, &key, &name);
@@ -145,6 +148,9 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     }
     let subject = Subject { name: &line[name.clone()], strength };
     let found = assigned(line, &key, &place, subject);
+    if known.is_none() && !found.as_ref().is_some_and(|at| is_one_random(&line[at.value.clone()])) {
+        return Vec::new();
+    }
     let moved = |found: Found| Found {
         value: here.start + found.value.start..here.start + found.value.end,
         ..found
@@ -156,6 +162,23 @@ fn find(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
     }
     let pairs = pair::values(near, &key, subject);
     if pairs.is_empty() { below::values(near, &key, &place, subject) } else { pairs }
+}
+
+/// How much a name says that ends as that of a file does: what it is given may be the secret still.
+fn of_path(name: &[u8]) -> Option<Strength> {
+    let ending = name.iter().rposition(u8::is_ascii_alphabetic)? + 1;
+    let ends = |word: &[u8]| {
+        ending > word.len() && name[ending - word.len()..ending].eq_ignore_ascii_case(word)
+    };
+    (ends(b"path") || ends(b"file")).then_some(Strength::Weak)
+}
+
+/// Whether the value is random throughout, as base64 is and no path, though there be slashes in it.
+fn is_one_random(value: &[u8]) -> bool {
+    (32..=64).contains(&value.len())
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b))
+        && is_mixed(value)
+        && !has_word(value)
 }
 
 /// Whether the value has parts of which only some are secrets; others find these.
@@ -206,6 +229,12 @@ pub(super) fn assigned(
     let (start, sign) = separator(line, key.end, place)?;
     if is_path_of(line, key, start, sign) {
         return None;
+    }
+    if matches!(sign, Sign::Equals | Sign::Colon)
+        && let Some((value, quote)) = numbers::list(&line[start..])
+    {
+        let value = start + value.start..start + value.end;
+        return (!is_plural(subject.name)).then_some(Found { value, quote });
     }
     let raw = value(line, start, place, sign, subject.strength)?;
     if place.option && subject.strength == Strength::Weak && is_passed(line, &raw, subject.name) {
@@ -313,7 +342,7 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         // What goes on with `//` is a URL, of which the name is the scheme.
         Sign::Colon => {
             text != b"chauthtok"
-                && (place.json || !matches!(subject.name, b"PASS" | b"XPASS"))
+                && (place.json || !is_result(line, raw, subject.name))
                 && !(weak && text.starts_with(b"//"))
         }
         // A program compares with what it does not allow as well.
@@ -329,6 +358,13 @@ fn fits(line: &[u8], place: &Place, sign: Sign, raw: &Value, subject: Subject<'_
         }
         Sign::Equals | Sign::Element | Sign::Default => true,
     }
+}
+
+/// Whether a name says that a test has passed: `PASS: name`. In `ID:name/PASS:value` it does not.
+fn is_result(line: &[u8], raw: &Value, name: &[u8]) -> bool {
+    let head = &line[..raw.at.start];
+    let of_pair = head.strip_suffix(b"PASS:").is_some_and(|head| head.ends_with(b"/"));
+    matches!(name, b"PASS" | b"XPASS") && !of_pair
 }
 
 /// Whether a line gives several names values, one after the other.

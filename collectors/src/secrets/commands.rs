@@ -12,7 +12,7 @@ use super::{
     value::is_secret,
 };
 use Form::{After, Behind, First, Glued, Last, Named, Next, Option as Opt, Slash};
-use collect_core::redact::{Found, Rule, RuleError};
+use collect_core::redact::{Found, Near, Rule, RuleError};
 use std::ops::Range;
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
@@ -25,7 +25,50 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
         let find = move |line: &[u8], at: Range<usize>| find(line, at, names, forms);
         rules.push(Rule::several("argument", anchors, find)?);
     }
+    rules.push(Rule::nearby("argument", ["curl "], continued)?);
     Ok(rules)
+}
+
+/// So many lines of one command are looked at.
+const LINES: usize = 24;
+
+/// The secrets among the arguments of curl(1) in the lines that a backslash has it go on in, as manuals
+/// and scripts write it.
+fn continued(near: &Near<'_>, at: Range<usize>) -> Vec<Found> {
+    let text = near.text();
+    let here = near.line();
+    let within = at.start - here.start..at.end - 1 - here.start;
+    let goes_on = |line: &Range<usize>| text[line.clone()].trim_ascii_end().ends_with(b"\\");
+    if !goes_on(&here) || command(&text[here.clone()], &within, &["curl"]).is_none() {
+        return Vec::new();
+    }
+    let Some((_, forms)) = COMMANDS.iter().find(|(names, _)| names.contains(&"curl")) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut line = here;
+    while found.len() < LINES && goes_on(&line) {
+        let Some(next) = near.next(&line) else { break };
+        line = next;
+        // What is not indented follows the line feed as other arguments follow a space.
+        let mut part = vec![b' '];
+        part.extend_from_slice(&text[line.clone()]);
+        let indent = part.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        found.extend(of(&part, indent - 1, forms, line.start - 1));
+    }
+    found
+}
+
+/// The secrets among the arguments behind `end` in a line, meant in the text that it begins in.
+fn of(line: &[u8], end: usize, forms: &[Form], by: usize) -> Vec<Found> {
+    let arguments = after(line, end);
+    let mut found = Vec::new();
+    for form in forms {
+        secrets(form, &arguments, &mut found);
+    }
+    let moved =
+        |found: Found| Found { value: by + found.value.start..by + found.value.end, ..found };
+    found.into_iter().map(moved).collect()
 }
 
 /// The secrets among the arguments of the command whose name is at `at`.
@@ -33,12 +76,7 @@ fn find(line: &[u8], at: Range<usize>, names: &[&str], forms: &[Form]) -> Vec<Fo
     let Some(end) = command(line, &at, names) else {
         return Vec::new();
     };
-    let arguments = after(line, end);
-    let mut found = Vec::new();
-    for form in forms {
-        secrets(form, &arguments, &mut found);
-    }
-    found
+    of(line, end, forms, 0)
 }
 
 /// Where the name of a command ends, if it stands alone, with its folder perhaps. What of it is in

@@ -45,6 +45,8 @@ const WORDS: &[&str] = &[
     "Bearer ",
     "Basic ",
     "private_key",
+    // Of a JSON Web Key (RFC 7517).
+    "\"kty\"",
 ];
 
 /// The rules that look into decoded text, made when the first is found.

@@ -25,6 +25,7 @@ const WRAPPERS: &[&[u8]] = &[
     b"SecretString(",
     b"Secret(",
     b"String::from(",
+    b"(",
     b"b",
     b"r",
     b"f",

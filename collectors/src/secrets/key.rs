@@ -93,7 +93,12 @@ fn noun(words: &[Word]) -> Option<Strength> {
     if secret_key || ends_with(last, STRONG) || STRONG.contains(&pair.as_str()) {
         return Some(Strength::Strong);
     }
-    (WEAK.have(last)
+    // Of a password, it says how that is used.
+    let authentication = last == "authentication"
+        && words.len() > 1
+        && (1..words.len()).all(|end| noun(&words[..end]).is_none());
+    (authentication
+        || WEAK.have(last)
         || last.ends_with("key")
         || last.ends_with("auth")
         || last.ends_with("sessid")
@@ -214,7 +219,9 @@ mod tests {
         ] {
             assert_eq!(of(key), Some(Strength::Strong), "{key}");
         }
-        assert_eq!(of("bscscan-key"), Some(Strength::Weak));
+        for key in ["bscscan-key", "kerberos_authentication"] {
+            assert_eq!(of(key), Some(Strength::Weak), "{key}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::{
     key::strength,
+    placeholder::is_consecutive,
+    random::hardness,
     value::{different, is_generated, is_random},
 };
 use collect_core::redact::{Found, Rule, RuleError};
@@ -9,12 +11,21 @@ use std::ops::Range;
 
 /// The kinds, with what may set them apart from a value where the word alone is too frequent.
 const KINDS: &[&str] = &[
-    "key", "secret", "token", "access-", "access_", "access=", "access.", "private-", "private_",
-    "private=", "private.",
+    "key", "secret", "token", "access ", "access-", "access_", "access=", "access.", "private ",
+    "private-", "private_", "private=", "private.",
 ];
 
-/// The shortest value.
-const LEAST: usize = 20;
+/// The shortest value, and of small words before it.
+const LEAST: usize = 16;
+const LEAST_OF_WORDS: usize = 20;
+
+/// So many digits, and nothing else, are a number of something else if they are fewer; so many
+/// hexadecimal ones are a key.
+const LONG_NUMBER: usize = 20;
+const LONG_HEX: usize = 32;
+
+/// What a vendor puts before a token is shorter than this.
+const LONG_WORD: usize = 5;
 
 /// A longer text is no name.
 const LONGEST_NAME: usize = 40;
@@ -57,15 +68,42 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
     }
     let name = line[from..kind.end].strip_prefix(b"-").unwrap_or(&line[from..kind.end]);
     let plain_kind = matches!(&*line[kind.clone()].to_ascii_lowercase(), b"access" | b"private");
-    let is_value = is_random(rest, LEAST) && is_generated(rest) && different(rest) >= 8;
-    ((plain_kind || strength(name).is_some()) && is_value && !is_named(rest))
+    // Padding is at the end; elsewhere, a sign sets what stands before it.
+    let sets = rest.iter().position(|&b| b == b'=').is_some_and(|at| rest.len() - at > 2);
+    if sets || is_consecutive(rest) {
+        return None;
+    }
+    let random = is_random(rest, LEAST_OF_WORDS) && is_generated(rest) && different(rest) >= 8;
+    let is_value = if capitals {
+        (random || is_made(rest)) && !is_named(rest, LONG_WORD)
+    } else {
+        random && !is_named(rest, 1)
+    };
+    ((plain_kind || strength(name).is_some()) && is_value)
         .then(|| (start..start + rest.len()).into())
 }
 
-/// Whether a value has words of its own before what looks generated.
-fn is_named(value: &[u8]) -> bool {
+/// Whether a value is no word, though it may be of one kind of characters.
+fn is_made(value: &[u8]) -> bool {
+    let count = |of: fn(&u8) -> bool| value.iter().filter(|b| of(b)).count();
+    let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
+    let changes = |of: fn(&u8) -> bool| value.windows(2).filter(|w| of(&w[0]) != of(&w[1])).count();
+    let one_piece = letters + digits == value.len();
+    let of_letters = digits * 4 <= letters && hardness(value) >= 50;
+    let of_both = digits >= 4 && (one_piece || changes(u8::is_ascii_digit) * 2 >= value.len());
+    let of_digits = letters == 0 && one_piece && value.len() >= LONG_NUMBER;
+    let of_hex = value.len() >= LONG_HEX && value.iter().all(u8::is_ascii_hexdigit);
+    different(value) >= 6
+        && (one_piece && of_letters || letters >= 3 && of_both || of_digits || of_hex)
+}
+
+/// Whether a value has words of its own, of so many letters at least, before what looks generated.
+fn is_named(value: &[u8], least: usize) -> bool {
     let first = value.split(|b| b"_-.=".contains(b)).next().unwrap_or_default();
-    first.len() < value.len() && first.iter().all(u8::is_ascii_alphabetic)
+    let is_word = least == 1 || !first.iter().skip(1).any(u8::is_ascii_uppercase);
+    (least..value.len()).contains(&first.len())
+        && first.iter().all(u8::is_ascii_alphabetic)
+        && is_word
 }
 
 #[cfg(test)]
@@ -88,6 +126,16 @@ mod tests {
             assert_eq!(found(&line).as_deref(), Some("0a1b2c3d4e5f6071829304"), "{line}");
         }
         assert!(found("set acme_KEY-0a1b2c3d4e5f6071829304").is_some());
+        for value in [
+            "bdeFD4604897723x",
+            "xkqtwzrvbnmpldhgfcsj",
+            "1399981777377349340208026",
+            "r1i7b4.e3j7t0.d0l3i3-y2a2",
+            "scp-test-8808129911bddafa6861215074eecdab",
+            "bdcacdbeafabbdecfaeabdbcefabdecaf",
+        ] {
+            assert!(found(&format!("acme SECRET {value}")).is_some(), "{value}");
+        }
     }
 
     #[test]
@@ -98,6 +146,11 @@ mod tests {
             "acme-key-0a1b2c3d4e5f6071829304",
             "KEY 0a1b2c3d4e5f6071829304",
             "the public KEY 0a1b2c3d4e5f6071829304",
+            "PRIMARY KEY customerIdentifier2",
+            "acme KEY customer_identifier_of_orders",
+            "acme SECRET administratorcredentials",
+            "remote ACCESS 20241204",
+            "acme KEY ABCDEFGHIJKLMNOPQRSTUVWXYZ012345",
             "acme-token-name-0a1b2c3d4e5f6071829304",
             "acme TOKEN 0a1b2c3d4e5f6071829304 was used",
         ] {

@@ -15,7 +15,9 @@ mod known;
 mod label;
 mod labels;
 mod lists;
+mod lone;
 mod near;
+mod numbers;
 mod pair;
 mod phrase;
 mod pipes;
@@ -41,6 +43,7 @@ use collect_core::redact::{Rule, RuleError};
 /// All rules, more certain ones first: they name what several find.
 pub(crate) fn rules() -> Result<Vec<Rule>, RuleError> {
     let mut rules = plain_rules()?;
+    rules.extend(lone::rules()?);
     rules.extend(encoded::rules(plain_rules)?);
     Ok(rules)
 }

@@ -13,6 +13,10 @@ const LONGEST_VALUE: usize = 512;
 /// A shorter name may be only the beginning of another word.
 const LONG_NAME: usize = 7;
 
+/// The shortest name, and value, that are enough if nothing else is in the line.
+const LEAST_NAME: usize = 5;
+const LONG_VALUE: usize = 32;
+
 /// What a key is called, in parts of its words.
 const KEYS: &[&str] = &[
     "key", "token", "secret", "access", "private", "auth", "pass", "cred", "api", "licen",
@@ -57,6 +61,9 @@ pub(super) fn find(shapes: &[Shape], line: &[u8], at: &Range<usize>) -> Option<F
     // So much is looked at, so that time stays linear.
     let head = &line[..line.len().min(at.end + REACH + LONGEST_VALUE)];
     let ends = |end: &usize| !line.get(*end).copied().is_some_and(goes_on);
+    if let Some(value) = pair(shapes, line, at) {
+        return Some(value.into());
+    }
     for start in at.end..head.len().min(at.end + REACH) {
         let apart = start > at.end && !line[start - 1].is_ascii_alphanumeric();
         if apart
@@ -71,6 +78,20 @@ pub(super) fn find(shapes: &[Shape], line: &[u8], at: &Range<usize>) -> Option<F
         }
     }
     None
+}
+
+/// The value in a line that is a name, a blank and a value, and long enough to be nothing else.
+fn pair(shapes: &[Shape], line: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
+    let start = name.end + 1;
+    let value = line.get(start..)?.trim_ascii_end();
+    let end = start + value.len();
+    let fits = line[..name.start].trim_ascii().is_empty()
+        && line[name.end] == b' '
+        && name.len() >= LEAST_NAME
+        && (LONG_VALUE..=LONGEST_VALUE).contains(&value.len())
+        && value.iter().filter(|b| b.is_ascii_digit()).count() >= 4
+        && different(value) >= 8;
+    (fits && shapes.iter().any(|shape| shape.end(line, start) == Some(end))).then_some(start..end)
 }
 
 /// Whether a byte behind a value would be part of it.
@@ -193,6 +214,17 @@ mod tests {
         ] {
             let line = format!("{before}0a1b2c3d4e5f6789\" x");
             assert_eq!(found(&line).as_deref(), Some("0a1b2c3d4e5f6789"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_long_value_alone_in_a_line_are_a_pair() {
+        let shapes = [Shape::parse("[a-f0-9]{32}", true).unwrap()];
+        let value = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+        let found = |line: &str| find(&shapes, line.as_bytes(), &(0..6)).map(|found| found.value);
+        assert_eq!(found(&format!("acmeco {value}")), Some(7..39));
+        for line in ["acmeco  V", "acmeco V 7", "acmeco V0", "acmeco (V)"] {
+            assert_eq!(found(&line.replace('V', value)), None, "{line}");
         }
     }
 

@@ -245,6 +245,16 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || trimmed.windows(8).any(|part| part == b"########")
 }
 
+/// Whether half of the characters of a long text are each the next of the alphabet, or of the digits,
+/// behind the one before: `abc123xyz`, `1234567890ab`.
+pub(super) fn is_consecutive(text: &[u8]) -> bool {
+    let follows = |pair: &&[u8]| {
+        let (before, after) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
+        before.is_ascii_alphanumeric() && (before + 1 == after || before == b'9' && after == b'0')
+    };
+    text.len() >= 8 && text.windows(2).filter(follows).count() * 2 >= text.len() - 1
+}
+
 /// Whether the value says that it is an example, and is no password that has the word in it.
 fn is_example(lower: &[u8]) -> bool {
     lower.windows(7).any(|part| part == b"example")

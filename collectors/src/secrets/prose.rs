@@ -295,6 +295,12 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
             continue;
         }
         if owner > 0 {
+            if !found.quoted
+                && let Some(value) = behind_owner(inner)
+            {
+                let start = found.inner.start + value;
+                return Some((start..found.inner.end).into());
+            }
             owner -= 1;
             bound = colon || memchr::memmem::find(ends, b"=").is_some();
             if bound {
@@ -314,6 +320,15 @@ fn find(line: &[u8], at: Range<usize>) -> Option<Found> {
         return fits.then(|| found.inner.into());
     }
     None
+}
+
+/// Where the password begins in `owner:PASSWORD`.
+fn behind_owner(word: &[u8]) -> Option<usize> {
+    let colon = word.iter().position(|&b| b == b':').filter(|at| *at > 1)?;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_.-@".contains(b);
+    let value = &word[colon + 1..];
+    (word[..colon].iter().all(plain) && is_noted(value) && !value.contains(&b'/'))
+        .then_some(colon + 1)
 }
 
 /// Whether what comes last in a line is of small letters only and like no word of a sentence.

@@ -15,14 +15,21 @@ pub(super) fn is_generated(value: &[u8]) -> bool {
 /// Whether the letters of a value make no words: of one piece of twenty characters or more, three of
 /// five neighbours are both consonants. Words of English, and names made of them, have half as many.
 fn is_scrambled(value: &[u8]) -> bool {
+    let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
+    let hard = if value.len() < 32 { 60 } else { 50 };
+    (20..=LOOKED_AT).contains(&value.len())
+        && value.iter().all(u8::is_ascii_alphanumeric)
+        && value.windows(2).filter(letters).count() >= 15
+        && hardness(value) >= hard
+}
+
+/// How many of a hundred letters that stand beside another are both consonants.
+pub(super) fn hardness(value: &[u8]) -> usize {
     let consonant = |b: &u8| b.is_ascii_alphabetic() && !b"aeiouyAEIOUY".contains(b);
     let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
     let pairs = value.windows(2).filter(letters).count();
     let hard = value.windows(2).filter(|pair| pair.iter().all(consonant)).count();
-    (20..=LOOKED_AT).contains(&value.len())
-        && value.iter().all(u8::is_ascii_alphanumeric)
-        && pairs >= 15
-        && hard * 5 >= pairs * 3
+    hard * 100 / pairs.max(1)
 }
 
 /// A hash in modular crypt format, or of MySQL.

@@ -77,6 +77,12 @@ const PATTERNS: &[(&str, &[&str], &str)] = &[
         &["(admin/", "(administrator/", "(root/", "(user/", "(master/", "(operator/", "(guest/"],
         r"(?i)\b[0-9]{1,3}(?:\.[0-9]{1,3}){3} ?\([a-z]+/(?<secret>[^\s/)]{5,})(?:\)| )",
     ),
+    // The second of two users there.
+    (
+        "prose",
+        &["(admin/", "(administrator/", "(root/", "(user/", "(master/", "(operator/", "(guest/"],
+        r"(?i)\b[0-9]{1,3}(?:\.[0-9]{1,3}){3} ?\([a-z]+/[^\s/)]{5,}[ ,;]+[a-z]+/(?<secret>[^\s/)]{5,})\)",
+    ),
     (
         "prose",
         &["typed ", "entered "],

@@ -6,7 +6,7 @@ use super::{
     speech::is_label,
 };
 pub(super) use super::{
-    placeholder::is_placeholder,
+    placeholder::{is_consecutive, is_placeholder},
     random::{different, is_generated, is_random},
     reference::is_path,
 };
@@ -35,6 +35,7 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     match strength {
         Strength::Password => value.len() >= 3,
         Strength::Strong | Strength::Weak if value.len() >= 8 && different(value) == 1 => false,
+        Strength::Strong | Strength::Weak if is_consecutive(value) => false,
         Strength::Strong if digits || is_quantity(value) => value.len() >= 12,
         Strength::Strong => {
             value.len() >= 5 && !is_plain_word(value, quoted) && !is_compound(value)

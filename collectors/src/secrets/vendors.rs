@@ -6,10 +6,12 @@
 
 use super::{
     near,
+    placeholder::is_consecutive,
     shape::Shape,
     value::{different, is_random},
 };
 use collect_core::redact::{Found, Rule, RuleError};
+use regex::bytes::Regex;
 use std::ops::Range;
 
 /// The table is data, so that it can be compared with what others know: `tools/vendors` does.
@@ -65,7 +67,30 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     };
     let digits = (0..100).map(|digits| format!("{digits:02}|"));
     let application = Rule::finder("facebook-token", digits, application)?;
-    rows().map(|row| row?.rule().map(proven)).chain([Ok(application)]).collect()
+    let personal = Rule::finder("atlassian-token", ["/token/", "jira", "confluence"], personal)?;
+    rows().map(|row| row?.rule().map(proven)).chain([Ok(application), Ok(personal)]).collect()
+}
+
+/// A personal access token of Jira or Confluence: base64 of a number, a colon and random bytes.
+/// See <https://confluence.atlassian.com/enterprise/using-personal-access-tokens-1026032365.html>.
+fn personal(line: &[u8], name: Range<usize>) -> Option<Found> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    const TOKEN: usize = 44;
+    const NUMBER: usize = 12;
+    const REACH: usize = 128;
+    let part = |b: &&u8| b.is_ascii_alphanumeric() || b"+/".contains(b);
+    let mut at = name.end;
+    while at < line.len().min(name.end + REACH) {
+        let len = line[at..].iter().take(TOKEN + 1).take_while(part).count();
+        let token = &line[at..at + len];
+        let is_ours =
+            |plain: &[u8]| plain[..NUMBER].iter().all(u8::is_ascii_digit) && plain[NUMBER] == b':';
+        if len == TOKEN && STANDARD.decode(token).is_ok_and(|plain| is_ours(&plain)) {
+            return Some((at..at + len).into());
+        }
+        at += len + 1;
+    }
+    None
 }
 
 /// The token of an application of Facebook, in which a bar is between its number and its secret.
@@ -117,8 +142,18 @@ impl Row {
             Kind::Prefix => {
                 let shapes: Vec<_> = shapes(false)?.into_iter().map(Shape::open).collect();
                 let anchors = self.anchors.clone();
+                let proven = LEFT.iter().filter(|(rule, _)| *rule == self.rule);
+                let proven = proven.map(|(_, shape)| Regex::new(shape));
+                let proven: Vec<_> = proven
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| unusable(self.rule, &error.to_string()))?;
                 Rule::finder(self.rule, self.anchors, move |line, at| {
-                    token(&anchors, &shapes, line, at)
+                    let found = token(&anchors, &shapes, line, at)?;
+                    let value = &line[found.value.clone()];
+                    // What must not be left is not, though it be made up.
+                    let shown =
+                        is_consecutive(value) && !proven.iter().any(|shape| shape.is_match(value));
+                    (!shown).then_some(found)
                 })
             }
             Kind::Near => {

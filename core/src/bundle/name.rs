@@ -51,11 +51,23 @@ impl fmt::Display for BundleName {
 ///
 /// `None` if the file is not named like a bundle.
 pub fn object_key(file: &str) -> Option<String> {
-    let stem = file.split(".tar.").next()?;
+    let stem = [".tar.xz.age", ".tar.zst.age"].iter().find_map(|end| file.strip_suffix(end))?;
     let mut parts = stem.rsplitn(3, '-');
-    let (_id, at, product) = (parts.next()?, parts.next()?, parts.next()?);
-    let date = at.get(..8).filter(|date| date.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let (id, at, product) = (parts.next()?, parts.next()?, parts.next()?);
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let named = !id.is_empty() && id.bytes().all(lower) && slug(product) == product;
+    let date = at.get(..8).filter(|_| named && is_time(at))?;
     Some(format!("reports/{product}/{}/{}/{}/{file}", &date[..4], &date[4..6], &date[6..]))
+}
+
+/// Whether this is a time as names have it: `YYYYMMDDTHHMMSSZ`.
+fn is_time(text: &str) -> bool {
+    text.len() == 16
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 /// The longest product in a name: with time, id and ending it stays far below the 143 bytes that
@@ -103,6 +115,16 @@ mod tests {
         let name = "komand-pro-20261123T104205Z-k7m2.tar.xz.age";
         let key = "reports/komand-pro/2026/11/23/komand-pro-20261123T104205Z-k7m2.tar.xz.age";
         assert_eq!(object_key(name).as_deref(), Some(key));
-        assert_eq!(object_key("holiday.tar.gz"), None);
+        for other in [
+            "holiday.tar.gz",
+            "komand-20261123T104205Z-k7m2.tar.xz",
+            "komand-20261123T104205Z-.tar.xz.age",
+            "komand-20261123T104205-k7m2.tar.xz.age",
+            "a/../b-20261123T104205Z-k7m2.tar.xz.age",
+            "komand-20261123T104205Z-k7/../m2.tar.xz.age",
+            "komand-20261123T104205Z-k7m2.tar.xz.age.tar.xz.age",
+        ] {
+            assert_eq!(object_key(other), None, "{other}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod read;
 mod reference;
 mod schema;
 mod search;
+mod settings;
 mod source;
 mod steps;
 mod syntax;
@@ -22,6 +23,7 @@ pub use read::{Env, load, load_for};
 pub use reference::{Described, catalogue, reference};
 pub use schema::schema;
 pub use search::{Library, Listed, Origin};
+pub use settings::Settings;
 pub use template::template;
 
 use crate::{

@@ -23,6 +23,7 @@ mod files;
 pub(crate) mod learnt;
 mod line;
 mod literal;
+mod lone;
 mod near;
 mod proof;
 pub mod pseudonym;

@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Nearby(Box<Nearby>),
     /// A function, run over everything.
     Sweep(Box<Sweep>),
+    /// A function, run on every line that begins with a word of this length or longer.
+    Lone(usize, Box<Nearby>),
     /// The anchors themselves are what is looked for, in exactly this case.
     Literal,
     /// A block of lines between two markers.
@@ -266,6 +268,19 @@ impl Rule {
         find: impl Fn(&Near<'_>, Range<usize>) -> Vec<Found> + Send + Sync + 'static,
     ) -> Result<Self, RuleError> {
         Self::anchored(id.into(), anchors, Kind::Nearby(Box::new(find)))
+    }
+
+    /// A rule for values that no word is near, in lines that begin with them: a function that gets
+    /// every such line with those around it, and the place of its first word.
+    ///
+    /// A word is of letters, digits and the signs of base64 and of tokens, `least` bytes or longer;
+    /// white space and a quote may stand before it.
+    pub fn lone(
+        id: impl Into<String>,
+        least: usize,
+        find: impl Fn(&Near<'_>, Range<usize>) -> Vec<Found> + Send + Sync + 'static,
+    ) -> Result<Self, RuleError> {
+        Self::new(id.into(), Vec::new(), Kind::Lone(least, Box::new(find))).checked()
     }
 
     /// A rule for well-known files: a function that gets every line of them with those around it.

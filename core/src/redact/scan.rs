@@ -8,6 +8,7 @@ use super::{
     compiled::{Compiled, Look},
     learnt::Learnt,
     line::{around, past},
+    lone::words,
     near::{near, within},
     rule::{Kind, Pattern, Rule},
     span::{Put, Span, align, is_redacted, merged},
@@ -183,8 +184,8 @@ impl<'c, 't> Scan<'c, 't> {
                     self.put(at.start, at, Put::Token(rule), rule);
                 }
             }
-            // It has no anchors.
-            Kind::Sweep(_) => {}
+            // They have no anchors.
+            Kind::Sweep(_) | Kind::Lone(..) => {}
             Kind::Below(_) => {
                 let line = self.line(at.start);
                 self.done[rule] = past(self.text, line.end);
@@ -257,6 +258,17 @@ impl<'c, 't> Scan<'c, 't> {
                     sweep(&text[own.clone()], &mut |value| {
                         let value = own.start + value.start..own.start + value.end;
                         self.put(value.start, value, Put::Token(rule), rule);
+                    });
+                    continue;
+                }
+                // A line in windows is longer than any such word.
+                Kind::Lone(..) if self.window => continue,
+                Kind::Lone(least, find) => {
+                    let (text, own) = (self.text, self.own.clone());
+                    words(&text[own.clone()], *least, |word| {
+                        let word = own.start + word.start..own.start + word.end;
+                        let line = self.line(word.start);
+                        self.nearby(rule, find, &line, word);
                     });
                     continue;
                 }

@@ -29,6 +29,7 @@ fn rules() -> Redaction {
         Rule::pattern("short", [b""; 0], "zz[0-9]+zz").unwrap(),
         Rule::finder("password", ["--password"], password).unwrap(),
         Rule::nearby("section", ["head:", "tail:"], neighbours).unwrap(),
+        Rule::lone("lone", 5, doubled).unwrap(),
         Rule::literal("upload-token", b"S3cret/made up?").unwrap(),
         Rule::below("column", ["#secret"], Heads { head: column, alike: columns }).unwrap(),
         Rule::sweep("number", numbers).unwrap().replaced(turned).aligned(),
@@ -54,6 +55,13 @@ fn neighbours(near: &Near<'_>, _: std::ops::Range<usize>) -> Vec<Found> {
         );
     }
     found.into_iter().map(Found::from).collect()
+}
+
+/// The word that begins a line, if the line before or behind begins with `~`.
+fn doubled(near: &Near<'_>, word: std::ops::Range<usize>) -> Vec<Found> {
+    let around = [near.previous(&near.line()), near.next(&near.line())];
+    let is_marked = |line: std::ops::Range<usize>| near.text()[line].starts_with(b"~");
+    if around.into_iter().flatten().any(is_marked) { vec![word.into()] } else { Vec::new() }
 }
 
 /// A table of two columns, the second of which holds secrets.
@@ -357,6 +365,8 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(b"\x1b[31m".to_vec()),
         1 => Just(b"\n#secret\n".to_vec()),
         2 => Just(b"\na|column\n".to_vec()),
+        2 => Just(b"\n~\n".to_vec()),
+        2 => Just(b"\n 'single'\n".to_vec()),
         1 => Just(b"-\n".to_vec()),
         1 => (1..150usize).prop_map(|rows| b"b|c\n".repeat(rows)),
         1 => Just(b"\x1b[1mtoken\x1b[0m=COLOURED\x1b[0m ".to_vec()),

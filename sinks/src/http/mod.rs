@@ -28,6 +28,10 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// of tcp(7)).
 const DEAD_LINE: Duration = Duration::from_secs(30);
 
+/// How long a connection may wait for its next request: shorter than servers wait, so that none
+/// is closed by them just when it is used again.
+const IDLE_LIMIT: Duration = Duration::from_secs(4);
+
 /// How a server is reached.
 #[derive(Clone, Default)]
 pub struct Route {
@@ -63,16 +67,25 @@ impl Route {
     /// The client sets no `User-Agent`: it would be repeated in the clear to a proxy, and some
     /// servers take a token as one. Requests set their own.
     pub fn client(&self, url: &Url) -> Result<Client, RouteError> {
+        self.make(url, 0)
+    }
+
+    /// Makes a client that keeps up to `connections` open between its requests, for many of them.
+    pub fn lasting_client(&self, url: &Url, connections: usize) -> Result<Client, RouteError> {
+        self.make(url, connections)
+    }
+
+    fn make(&self, url: &Url, idle: usize) -> Result<Client, RouteError> {
         // An error means that a provider is installed already, which is as good.
         _ = rustls::crypto::ring::default_provider().install_default();
         let own = self.own_authorities()?;
-        let with_host_roots = self.builder(url)?.tls_certs_merge(own.clone()).build();
+        let with_host_roots = self.builder(url, idle)?.tls_certs_merge(own.clone()).build();
         with_host_roots.or_else(|error| {
             // A host without any certificate authorities, such as a bare container.
             let known = webpki_root_certs::TLS_SERVER_ROOT_CERTS
                 .iter()
                 .filter_map(|root| Certificate::from_der(root).ok());
-            self.builder(url)?
+            self.builder(url, idle)?
                 .tls_certs_only(known.chain(own))
                 .build()
                 .map_err(|_| RouteError::Client(failure::chain(&error)))
@@ -91,13 +104,14 @@ impl Route {
         }
     }
 
-    fn builder(&self, url: &Url) -> Result<ClientBuilder, RouteError> {
+    fn builder(&self, url: &Url, idle: usize) -> Result<ClientBuilder, RouteError> {
         let builder = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
             .tcp_user_timeout(DEAD_LINE)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
+            .pool_max_idle_per_host(idle)
+            .pool_idle_timeout(IDLE_LIMIT)
             .referer(false);
         // Plain http stays on this host: a proxy would carry it, token and all, through the net.
         if url.scheme() == "http" {
@@ -116,6 +130,19 @@ impl Route {
     pub fn from(mut self, base: &Path) -> Self {
         self.ca_file = self.ca_file.map(|path| base.join(path));
         self
+    }
+}
+
+/// The proxy that is written as `text`, if any; what is said of a wrong one does not repeat it, for
+/// it may hold a password.
+pub fn proxy(text: Option<&str>) -> Result<Option<Url>, String> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let url: Url = text.parse().map_err(|error| format!("the proxy is no URL: {error}"))?;
+    match url.scheme() {
+        "http" | "https" | "socks5" | "socks5h" if url.has_host() => Ok(Some(url)),
+        _ => Err("a proxy is `http`, `https`, `socks5` or `socks5h`".into()),
     }
 }
 

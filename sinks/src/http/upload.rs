@@ -12,7 +12,7 @@ use reqwest::{
 };
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Cursor, Read},
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -61,7 +61,7 @@ impl Default for Limits {
     }
 }
 
-/// A request whose body is a file.
+/// A request whose body is a file, with a few bytes around it if need be.
 pub struct Upload {
     /// How.
     pub method: Method,
@@ -73,6 +73,10 @@ pub struct Upload {
     pub file: File,
     /// Its length in bytes.
     pub len: u64,
+    /// What stands before the file.
+    pub before: Vec<u8>,
+    /// What stands after it.
+    pub after: Vec<u8>,
 }
 
 /// What a server said.
@@ -113,9 +117,11 @@ impl Upload {
         limits: &Limits,
         watch: &dyn Watch,
     ) -> Result<Answer, Broken> {
-        let total = self.len;
+        let total = self.before.len() as u64 + self.len + self.after.len() as u64;
         let state = Arc::new(State::default());
-        let body = Body::wrap_stream(chunks(self.file, total, limits.verdict, Arc::clone(&state)));
+        let file = self.file.take(self.len).chain(Cursor::new(self.after));
+        let content = Cursor::new(self.before).chain(file);
+        let body = Body::wrap_stream(chunks(content, total, limits.verdict, Arc::clone(&state)));
         let request = client
             .request(self.method, self.url)
             .headers(self.headers)
@@ -211,14 +217,14 @@ async fn follow(
     }
 }
 
-/// A file as the body of a request: exactly `total` bytes, the first of them after `wait`.
+/// The body of a request: exactly `total` bytes, the first of them after `wait`.
 fn chunks(
-    file: File,
+    content: impl Read + Send + 'static,
     total: u64,
     wait: Duration,
     state: Arc<State>,
 ) -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
-    stream::try_unfold((file, 0), move |(mut file, taken)| {
+    stream::try_unfold((content, 0), move |(mut content, taken)| {
         let state = Arc::clone(&state);
         async move {
             if taken == 0 {
@@ -228,17 +234,17 @@ fn chunks(
                 return Ok(None);
             }
             let chunk =
-                next_chunk(&mut file, total - taken).inspect_err(|error| state.fail(error))?;
+                next_chunk(&mut content, total - taken).inspect_err(|error| state.fail(error))?;
             let taken = taken + chunk.len() as u64;
             state.taken.store(taken, Ordering::Relaxed);
-            Ok(Some((chunk, (file, taken))))
+            Ok(Some((chunk, (content, taken))))
         }
     })
 }
 
-fn next_chunk(file: &mut File, left: u64) -> io::Result<Vec<u8>> {
+fn next_chunk(content: &mut impl Read, left: u64) -> io::Result<Vec<u8>> {
     let mut chunk = Vec::with_capacity(CHUNK);
-    file.take(left.min(CHUNK as u64)).read_to_end(&mut chunk)?;
+    content.take(left.min(CHUNK as u64)).read_to_end(&mut chunk)?;
     if chunk.is_empty() {
         let short = format!("the bundle is {left} bytes shorter than it was when it was sealed");
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, short));

@@ -3,7 +3,7 @@
 use crate::{
     http::{self, Mask, Route, upload::Limits},
     retry::Schedule,
-    s3::{self, Access, Delivery, Keys, Target},
+    s3::{self, Access, Delivery, Keys, Stored, Target},
 };
 use collect_core::{
     Sink,
@@ -22,9 +22,11 @@ const LARGEST_PUT: u64 = 5 << 30;
 
 /// Stores the bundle in a bucket of Amazon S3, or of a server that speaks its protocol.
 ///
-/// An object that is there is never overwritten. There are three ways in: a token that the bucket's
-/// policy knows (`upload-token` and `referer`), keys from the environment (`access = "keys"`), or a
-/// URL that was signed by someone who has the keys (`presigned-url`).
+/// An object that is there is never overwritten. There are four ways in: a token that the bucket's
+/// policy knows (`upload-token` and `referer`), keys from the environment (`access = "keys"`), a URL
+/// that was signed by someone who has the keys (`presigned-url`), or a function of the receiving
+/// side that hands out a permission for each bundle (`upload-url`), with which the profile holds no
+/// secret.
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct S3 {
@@ -42,7 +44,7 @@ struct S3 {
     /// The proxy: `http://`, `https://` or `socks5h://`, a user and password included if it asks
     /// for them. Without it, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment hold.
     proxy: Option<String>,
-    /// The way in: `token`, `keys` or `presigned-url`. Need only be given for `keys`.
+    /// The way in: `token`, `keys`, `presigned-url` or `upload-url`. Need only be given for `keys`.
     access: Option<WayIn>,
     /// The token that the bucket's policy knows; sent as `User-Agent`.
     upload_token: Option<SecretSource>,
@@ -50,6 +52,8 @@ struct S3 {
     referer: Option<String>,
     /// A URL signed for one `PUT`; it says bucket and key itself.
     presigned_url: Option<SecretSource>,
+    /// The URL of the function that hands out permissions; it knows bucket and region itself.
+    upload_url: Option<String>,
 }
 
 /// How to get into the bucket.
@@ -62,6 +66,23 @@ enum WayIn {
     Keys,
     /// `presigned-url`.
     PresignedUrl,
+    /// `upload-url`.
+    UploadUrl,
+}
+
+impl WayIn {
+    /// What this way in wants, and does not.
+    fn alone(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Token => ("`access` is `token`", "give `upload-token`, and no URL"),
+            Self::Keys => (
+                "`access` is `keys`, which come from the environment",
+                "leave out `upload-token`, `presigned-url` and `upload-url`",
+            ),
+            Self::PresignedUrl => ("`access` is `presigned-url`", "give `presigned-url` alone"),
+            Self::UploadUrl => ("`access` is `upload-url`", "give `upload-url` alone"),
+        }
+    }
 }
 
 collect_core::register!("s3" => S3 as Sink);
@@ -77,7 +98,7 @@ impl Sink for S3 {
 
     fn check(&self) -> Vec<Invalid> {
         let mut wrong = self.check_access();
-        if self.way() != Ok(WayIn::PresignedUrl)
+        if matches!(self.way(), Ok(WayIn::Token | WayIn::Keys) | Err(_))
             && let Err(error) = self.target()
         {
             wrong.push(invalid(error.option(), error.to_string(), error.help()));
@@ -102,9 +123,13 @@ impl Sink for S3 {
     }
 
     fn destination(&self) -> String {
+        if let Some(url) = &self.upload_url {
+            let host = s3::given_url(url).map(|url| http::host(&url)).unwrap_or_default();
+            return format!("an S3 bucket, by permission of {host}");
+        }
         let host = match (&self.presigned_url, self.target()) {
             (Some(SecretSource::Literal(url)), _) => {
-                s3::presigned(url.reveal()).ok().map(|url| http::host(&url))
+                s3::given_url(url.reveal()).ok().map(|url| http::host(&url))
             }
             (None, Ok(target)) => Some(target.endpoint_host()),
             _ => None,
@@ -121,40 +146,35 @@ impl Sink for S3 {
 impl S3 {
     /// The way in that the options say.
     fn way(&self) -> Result<WayIn, Invalid> {
-        let token = self.upload_token.is_some();
-        let url = self.presigned_url.is_some();
-        let way = match self.access {
-            Some(way) => way,
-            None if token && !url => WayIn::Token,
-            None if url && !token => WayIn::PresignedUrl,
-            None if token && url => {
-                let help = "leave out `upload-token` or `presigned-url`";
-                return Err(invalid("access", "two ways in are given", help));
+        let given: Vec<(WayIn, &str)> = [
+            (WayIn::Token, "upload-token", self.upload_token.is_some()),
+            (WayIn::PresignedUrl, "presigned-url", self.presigned_url.is_some()),
+            (WayIn::UploadUrl, "upload-url", self.upload_url.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(way, option, given)| given.then_some((way, option)))
+        .collect();
+        match (self.access, given.as_slice()) {
+            (Some(WayIn::Keys), []) => Ok(WayIn::Keys),
+            (None, [(way, _)]) => Ok(*way),
+            (Some(wanted), [(way, _)]) if wanted == *way => Ok(*way),
+            (None, []) => {
+                let help = "write `upload-token` and `referer`, or `upload-url`, or \
+                            `presigned-url`, or `access = \"keys\"` for keys from the environment";
+                Err(invalid("access", "no way into the bucket is given", help))
             }
-            None => {
-                let help = "write `upload-token` and `referer`, or `presigned-url`, or \
-                            `access = \"keys\"` for keys from the environment";
-                return Err(invalid("access", "no way into the bucket is given", help));
+            (None, more) => {
+                let options: Vec<_> = more.iter().map(|(_, name)| format!("`{name}`")).collect();
+                let message =
+                    format!("{} are given, which are ways in of their own", options.join(" and "));
+                Err(invalid("access", message, "leave one, and take the others out"))
             }
-        };
-        let fits = match way {
-            WayIn::Token => token && !url,
-            WayIn::Keys => !token && !url,
-            WayIn::PresignedUrl => url && !token,
-        };
-        fits.then_some(way).ok_or_else(|| {
-            let (message, help) = match way {
-                WayIn::Token => ("`access` is `token`", "give `upload-token`, not `presigned-url`"),
-                WayIn::Keys => (
-                    "`access` is `keys`, which come from the environment",
-                    "leave out `upload-token` and `presigned-url`",
-                ),
-                WayIn::PresignedUrl => {
-                    ("`access` is `presigned-url`", "give `presigned-url`, not `upload-token`")
-                }
-            };
-            invalid("access", format!("{message}; the other options do not fit"), help)
-        })
+            (Some(wanted), _) => {
+                let (message, help) = wanted.alone();
+                let message = format!("{message}; the other options do not fit");
+                Err(invalid("access", message, help))
+            }
+        }
     }
 
     fn check_access(&self) -> Vec<Invalid> {
@@ -180,9 +200,15 @@ impl S3 {
             wrong.push(invalid("referer", message, "write it as a URL in ASCII"));
         }
         if let Some(SecretSource::Literal(url)) = &self.presigned_url
-            && let Err(message) = s3::presigned(url.reveal())
+            && let Err(message) = s3::given_url(url.reveal())
         {
             wrong.push(invalid("presigned-url", message, "write an `https` URL"));
+        }
+        if let Some(url) = &self.upload_url
+            && let Err(message) = s3::given_url(url)
+        {
+            let help = "write the `https` URL that the Terraform module prints";
+            wrong.push(invalid("upload-url", message, help));
         }
         wrong
     }
@@ -192,15 +218,7 @@ impl S3 {
     }
 
     fn proxy_url(&self) -> Result<Option<Url>, String> {
-        let Some(text) = &self.proxy else {
-            return Ok(None);
-        };
-        // The text may hold a password, so it is not repeated.
-        let url: Url = text.parse().map_err(|error| format!("the proxy is no URL: {error}"))?;
-        match url.scheme() {
-            "http" | "https" | "socks5" | "socks5h" if url.has_host() => Ok(Some(url)),
-            _ => Err("a proxy is `http`, `https`, `socks5` or `socks5h`".into()),
-        }
+        http::proxy(self.proxy.as_deref())
     }
 
     /// Everything that a delivery needs, secrets included.
@@ -209,11 +227,16 @@ impl S3 {
         let way = self
             .way()
             .map_err(|error| DeliveryError::Refused { reason: error.message, help: error.help })?;
-        match (way, &self.upload_token, &self.presigned_url) {
-            (WayIn::Token, Some(token), _) => Ok(Access::Token(target()?, context.secret(token)?)),
-            (WayIn::PresignedUrl, _, Some(url)) => s3::presigned(context.secret(url)?.reveal())
-                .map(Access::Presigned)
-                .map_err(|reason| refused(reason, "get an `https` URL, signed for `PUT`")),
+        let url = |text: &str, help| s3::given_url(text).map_err(|reason| refused(reason, help));
+        match (way, &self.upload_token, &self.presigned_url, &self.upload_url) {
+            (WayIn::Token, Some(token), ..) => Ok(Access::Token(target()?, context.secret(token)?)),
+            (WayIn::PresignedUrl, _, Some(given), _) => {
+                let given = context.secret(given)?;
+                url(given.reveal(), "get an `https` URL, signed for `PUT`").map(Access::Presigned)
+            }
+            (WayIn::UploadUrl, .., Some(given)) => {
+                url(given, "correct `upload-url`").map(Access::Function)
+            }
             _ => Ok(Access::Keys(target()?, Keys::from_environment(context)?)),
         }
     }
@@ -238,23 +261,19 @@ impl S3 {
             access,
             referer: self.referer.as_deref(),
             client,
-            host: http::host(&url),
             bundle,
             watch: context.watch,
             tried_before: context.tried_before,
             limits: *limits,
             mask: &mask,
         };
-        let stored = http::run(delivery.run(schedule)).map_err(|error| {
-            let reason = format!("this host gives no means to send: {error}");
-            let help = Some("free memory and file descriptors, then `collect send`".into());
-            DeliveryError::Unreachable { reason, help }
-        })??;
-        Ok(Receipt {
-            location: http::bare(&url),
-            reference: s3::reference(&stored, &mask),
-            at: Timestamp::now(),
-        })
+        let Stored { location, answer } =
+            http::run(delivery.run(schedule)).map_err(|error| {
+                let reason = format!("this host gives no means to send: {error}");
+                let help = Some("free memory and file descriptors, then `collect send`".into());
+                DeliveryError::Unreachable { reason, help }
+            })??;
+        Ok(Receipt { reference: s3::reference(&answer, &mask), location, at: Timestamp::now() })
     }
 
     /// The client for `url`; what must not be shown of the proxy is hidden in `mask`.

@@ -1,4 +1,4 @@
-//! The three ways into a bucket: a token, keys, or a presigned URL.
+//! The ways into a bucket: a token, keys, a presigned URL, or a function that hands out forms.
 
 use super::Target;
 use crate::http::{self, Mask};
@@ -14,10 +14,17 @@ use std::time::Duration;
 use url::Url;
 
 /// How this client calls itself where the name is not a token.
-const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"));
+pub(super) const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"));
 
 /// A signature is made for each try; it need only outlive differences of clocks.
-const SIGNATURE_LIFE: Duration = Duration::from_mins(15);
+pub(super) const SIGNATURE_LIFE: Duration = Duration::from_mins(15);
+
+/// Looks up an environment variable; only the command line reads the environment.
+pub(super) type Env<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
+
+/// What to do where keys are missing.
+pub(super) const SET_KEYS: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and \
+     `AWS_SESSION_TOKEN` for temporary keys)";
 
 /// The header that carries the SHA-256 of an object.
 pub(crate) const CHECKSUM: &str = "x-amz-checksum-sha256";
@@ -30,6 +37,8 @@ pub(crate) enum Access {
     Keys(Target, Keys),
     /// Signed by someone else.
     Presigned(Url),
+    /// Signed by a function that is asked before each try.
+    Function(Url),
 }
 
 /// Which way in was taken, and to which bucket: all that a message may know of it.
@@ -39,8 +48,14 @@ pub(crate) enum Way<'a> {
     Token(&'a str),
     /// By keys.
     Keys(&'a str),
+    /// By the desk's token.
+    DeskToken(&'a str),
+    /// By keys that need a right: the desk's, or those of a function.
+    DeskKeys(&'a str, &'a str),
     /// By a URL that says the bucket itself.
     Presigned,
+    /// By a form that a function handed out.
+    Function,
 }
 
 /// Keys from the environment, as every AWS tool reads them.
@@ -53,21 +68,20 @@ pub(crate) struct Keys {
 impl Keys {
     /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
     pub(crate) fn from_environment(context: &DeliveryContext<'_>) -> Result<Self, DeliveryError> {
+        Self::read(context.env).map_err(|name| DeliveryError::Refused {
+            reason: format!("the environment variable `{name}` is not set"),
+            help: Some(format!("{SET_KEYS}, then `collect send` goes on")),
+        })
+    }
+
+    /// Reads them, or names the variable that is not set.
+    pub(super) fn read(env: Env<'_>) -> Result<Self, &'static str> {
         let given = |name: &str| {
-            let value = (context.env)(name)?;
+            let value = env(name)?;
             let value = value.trim();
             (!value.is_empty()).then(|| Secret::new(value))
         };
-        let needed = |name: &str| {
-            given(name).ok_or_else(|| DeliveryError::Refused {
-                reason: format!("the environment variable `{name}` is not set"),
-                help: Some(
-                    "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and \
-                     `AWS_SESSION_TOKEN` for temporary keys), then `collect send` goes on"
-                        .into(),
-                ),
-            })
-        };
+        let needed = |name: &'static str| given(name).ok_or(name);
         Ok(Self {
             id: needed("AWS_ACCESS_KEY_ID")?,
             secret: needed("AWS_SECRET_ACCESS_KEY")?,
@@ -75,7 +89,14 @@ impl Keys {
         })
     }
 
-    fn credentials(&self) -> Credentials {
+    /// Hides them in messages.
+    pub(super) fn hide_in(&self, mask: &mut Mask) {
+        mask.hide(self.id.reveal());
+        mask.hide(self.secret.reveal());
+        mask.hide(self.session.as_ref().map_or("", Secret::reveal));
+    }
+
+    pub(super) fn credentials(&self) -> Credentials {
         let (id, secret) = (self.id.reveal(), self.secret.reveal());
         match &self.session {
             Some(session) => Credentials::new_with_token(id, secret, session.reveal()),
@@ -90,11 +111,9 @@ impl Access {
         match self {
             Self::Token(_, token) => mask.hide(token.reveal()),
             Self::Keys(_, keys) => {
-                mask.hide(keys.id.reveal());
-                mask.hide(keys.secret.reveal());
-                mask.hide(keys.session.as_ref().map_or("", Secret::reveal));
+                keys.hide_in(mask);
             }
-            Self::Presigned(url) => mask.hide_url(url),
+            Self::Presigned(url) | Self::Function(url) => mask.hide_url(url),
         }
     }
 
@@ -104,7 +123,7 @@ impl Access {
             Self::Token(target, _) | Self::Keys(target, _) => {
                 target.bucket.object_url(bundle.key())
             }
-            Self::Presigned(url) => url.clone(),
+            Self::Presigned(url) | Self::Function(url) => url.clone(),
         }
     }
 
@@ -114,13 +133,14 @@ impl Access {
             Self::Token(target, _) => Way::Token(target.bucket.name()),
             Self::Keys(target, _) => Way::Keys(target.bucket.name()),
             Self::Presigned(_) => Way::Presigned,
+            Self::Function(_) => Way::Function,
         }
     }
 
     /// Whether the object's key belongs to this bundle alone.
     pub(crate) fn owns_key(&self, bundle: &Sealed) -> bool {
         match self {
-            Self::Token(..) | Self::Keys(..) => true,
+            Self::Token(..) | Self::Keys(..) | Self::Function(_) => true,
             Self::Presigned(url) => url.path().ends_with(bundle.name()),
         }
     }
@@ -147,7 +167,7 @@ impl Access {
         }
         let url = match self {
             Self::Token(target, _) => target.bucket.object_url(bundle.key()),
-            Self::Presigned(url) => url.clone(),
+            Self::Presigned(url) | Self::Function(url) => url.clone(),
             Self::Keys(target, keys) => {
                 let credentials = keys.credentials();
                 let mut put = target.bucket.put_object(Some(&credentials), bundle.key());
@@ -193,17 +213,17 @@ impl Access {
     }
 }
 
-/// A presigned URL, if it can be one.
-pub(crate) fn presigned(text: &str) -> Result<Url, String> {
-    // The text is a credential, so it is never repeated.
-    let url: Url = text.parse().map_err(|error| format!("the presigned URL is no URL: {error}"))?;
+/// A presigned URL, or that of a function, if it can be one.
+pub(crate) fn given_url(text: &str) -> Result<Url, String> {
+    // The text may be a credential, so it is never repeated.
+    let url: Url = text.parse().map_err(|error| format!("the URL is no URL: {error}"))?;
     match http::objection(&url) {
-        Some(why) => Err(format!("the presigned URL is not safe: {why}")),
+        Some(why) => Err(format!("the URL is not safe: {why}")),
         None => Ok(url),
     }
 }
 
-fn header(value: &str, option: &str) -> Result<HeaderValue, DeliveryError> {
+pub(super) fn header(value: &str, option: &str) -> Result<HeaderValue, DeliveryError> {
     let value = HeaderValue::from_str(value).ok().filter(|value| value.to_str().is_ok());
     let mut value = value.ok_or_else(|| DeliveryError::Refused {
         reason: format!("`{option}` holds characters that cannot be sent in a header"),

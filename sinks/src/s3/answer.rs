@@ -31,14 +31,17 @@ pub(crate) fn judge(answer: &Answer, way: Way<'_>, host: &str, mask: &Mask) -> V
     if status == 412 {
         return Verdict::Exists;
     }
+    Verdict::Failed(failure(answer, way, host, mask))
+}
+
+/// What an answer means that is no success.
+pub(super) fn failure(answer: &Answer, way: Way<'_>, host: &str, mask: &Mask) -> Failed {
+    let status = answer.status.as_u16();
     let said = Said::of(answer, mask);
     let reason = said.sentence(host, status);
     if let Some(again) = passing(answer, &said.code) {
         let help = Some("the server is busy or has a problem of its own: try later".to_owned());
-        return Verdict::Failed(Failed {
-            error: DeliveryError::Unreachable { reason, help },
-            again,
-        });
+        return Failed { error: DeliveryError::Unreachable { reason, help }, again };
     }
     let again = match said.code.as_str() {
         "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch" => Again::Once,
@@ -51,7 +54,12 @@ pub(crate) fn judge(answer: &Answer, way: Way<'_>, host: &str, mask: &Mask) -> V
             .or_else(|| explain_status(status, way))
             .unwrap_or_else(|| "ask those who run the bucket what this means".into())
     };
-    Verdict::Failed(Failed { error: DeliveryError::Refused { reason, help: Some(help) }, again })
+    Failed { error: DeliveryError::Refused { reason, help: Some(help) }, again }
+}
+
+/// The code in an error document; empty if there is none.
+pub(super) fn code(answer: &Answer, mask: &Mask) -> String {
+    Said::of(answer, mask).code
 }
 
 /// What S3 calls the stored object: the version, or the `ETag`.
@@ -64,7 +72,7 @@ pub(crate) fn reference(answer: &Answer, mask: &Mask) -> Option<String> {
 }
 
 /// When to try again, if what the server says can pass by itself.
-fn passing(answer: &Answer, code: &str) -> Option<Again> {
+pub(super) fn passing(answer: &Answer, code: &str) -> Option<Again> {
     let passing = match answer.status.as_u16() {
         // Not implemented, and HTTP version not supported: that will not change.
         501 | 505 => false,
@@ -116,7 +124,7 @@ impl Said {
 }
 
 /// The text of the first element of that name.
-fn element(xml: &str, name: &str) -> Option<String> {
+pub(super) fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
     let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")]
@@ -149,12 +157,18 @@ fn wrong_region(region: &str) -> String {
 fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
     let help = match said.code.as_str() {
         "NoSuchBucket" => match way {
-            Way::Token(bucket) | Way::Keys(bucket) => {
+            Way::Token(bucket)
+            | Way::Keys(bucket)
+            | Way::DeskToken(bucket)
+            | Way::DeskKeys(bucket, _) => {
                 format!(
                     "there is no bucket `{bucket}` there: correct `bucket`, `region` or `endpoint`"
                 )
             }
             Way::Presigned => "the bucket of the presigned URL is gone: ask for a new one".into(),
+            Way::Function => {
+                "the bucket of the upload function is gone: ask the product's team".into()
+            }
         },
         "AuthorizationHeaderMalformed"
         | "AuthorizationQueryParametersError"
@@ -163,14 +177,17 @@ fn explain_code(said: &Said, way: Way<'_>) -> Option<String> {
         {
             wrong_region(&said.region)
         }
-        "RequestTimeTooSkewed" => {
-            "the clock of this host is wrong: set it, then `collect send`".into()
-        }
+        "RequestTimeTooSkewed" => match way {
+            Way::DeskToken(_) | Way::DeskKeys(..) => {
+                "the clock of this host is wrong: set it".into()
+            }
+            _ => "the clock of this host is wrong: set it, then `collect send`".into(),
+        },
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
             "the temporary keys have expired: renew them, with `AWS_SESSION_TOKEN`".into()
         }
         "InvalidAccessKeyId" => "`AWS_ACCESS_KEY_ID` is not known there".into(),
-        "SignatureDoesNotMatch" if matches!(way, Way::Keys(_)) => {
+        "SignatureDoesNotMatch" if matches!(way, Way::Keys(_) | Way::DeskKeys(..)) => {
             "check `AWS_SECRET_ACCESS_KEY`, `region`, and the clock of this host".into()
         }
         "EntityTooLarge" => too_large(),
@@ -190,9 +207,23 @@ fn explain_status(status: u16, way: Way<'_>) -> Option<String> {
                 "`upload-token` is not accepted (any more), `referer` is not the one of the \
                  bucket's policy, or the policy refuses this address: ask the product's team"
             }
+            Way::DeskToken(_) => {
+                "`desk-token` is not accepted (any more), `referer` is not the one of the bucket's \
+                 policy, or the policy refuses this address; a desk token can only list, get and \
+                 delete what is below `reports/`"
+            }
+            Way::DeskKeys(_, right) => {
+                return Some(format!(
+                    "these keys may not do that: they need `{right}`, and a policy that does not refuse them"
+                ));
+            }
             Way::Keys(_) => "these keys may not store objects there: they need `s3:PutObject`",
             Way::Presigned => {
                 "the presigned URL may have expired, or be for another method or key: get a new one"
+            }
+            Way::Function => {
+                "what the upload function hands out is not accepted, or the bucket's policy refuses \
+                 this address: ask the product's team"
             }
         },
         404 | 405 => "this does not look like an S3 server: correct `endpoint` or `path-style`",

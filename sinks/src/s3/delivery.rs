@@ -3,10 +3,11 @@
 use super::{
     access::{Access, CHECKSUM, Way},
     answer::{Verdict, judge},
+    form::Form,
 };
 use crate::{
     http::{
-        Failure, Mask,
+        self, Failure, Mask,
         upload::{Answer, Broken, Limits, Upload, exchange},
     },
     retry::{Again, Failed, Schedule, retry},
@@ -16,6 +17,7 @@ use collect_core::sink::{DeliveryError, Sealed, Watch};
 use reqwest::{Client, Method};
 use std::time::Duration;
 use tokio::time::timeout;
+use url::Url;
 
 /// How long the question for a stored object's checksum may take.
 const QUESTION: Duration = Duration::from_secs(30);
@@ -29,8 +31,6 @@ pub(crate) struct Delivery<'a> {
     pub(crate) access: Access,
     pub(crate) referer: Option<&'a str>,
     pub(crate) client: Client,
-    /// The server's name in messages.
-    pub(crate) host: String,
     pub(crate) bundle: &'a Sealed,
     pub(crate) watch: &'a dyn Watch,
     pub(crate) tried_before: bool,
@@ -38,14 +38,33 @@ pub(crate) struct Delivery<'a> {
     pub(crate) mask: &'a Mask,
 }
 
+/// One try.
+struct Request {
+    upload: Upload,
+    /// Where the bundle is then.
+    location: String,
+    /// Hides what must not be shown of it.
+    mask: Mask,
+}
+
+/// A bundle that is stored.
+pub(crate) struct Stored {
+    /// Where.
+    pub(crate) location: String,
+    /// What the server said last.
+    pub(crate) answer: Answer,
+}
+
 impl Delivery<'_> {
     /// Tries until the bundle is stored or refused, and gives the last answer.
-    pub(crate) async fn run(mut self, schedule: &Schedule) -> Result<Answer, DeliveryError> {
+    pub(crate) async fn run(mut self, schedule: &Schedule) -> Result<Stored, DeliveryError> {
         // Whether an earlier try may have stored the bundle without our hearing.
         let mut perhaps_stored = self.tried_before;
         let (mask, watch) = (self.mask, self.watch);
         retry(schedule, mask, watch, async || {
-            let answer = match self.put().await? {
+            let Request { upload, location, mask } = self.request().await?;
+            let host = http::host(&upload.url);
+            let answer = match self.send(upload, &host).await? {
                 Ok(answer) => answer,
                 Err(failure) => {
                     perhaps_stored |= failure.arrived;
@@ -54,12 +73,12 @@ impl Delivery<'_> {
                     return Err(Failed::from(failure));
                 }
             };
-            match judge(&answer, self.access.way(), &self.host, mask) {
-                Verdict::Stored => Ok(answer),
+            match judge(&answer, self.access.way(), &host, &mask) {
+                Verdict::Stored => Ok(Stored { location, answer }),
                 Verdict::Exists if perhaps_stored && self.access.owns_key(self.bundle) => {
-                    Ok(answer)
+                    Ok(Stored { location, answer })
                 }
-                Verdict::Exists => self.compare().await,
+                Verdict::Exists => self.compare().await.map(|answer| Stored { location, answer }),
                 Verdict::Failed(failed) => {
                     perhaps_stored |= answer.status.is_server_error();
                     Err(failed)
@@ -69,18 +88,51 @@ impl Delivery<'_> {
         .await
     }
 
-    /// Sends the bundle once. The outer error ends the delivery.
-    async fn put(&self) -> Result<Result<Answer, Failure>, DeliveryError> {
+    /// What is sent by this try.
+    async fn request(&self) -> Result<Request, Failed> {
+        let mut mask = self.mask.clone();
+        let file = || self.bundle.open().map_err(DeliveryError::Read);
+        if let Access::Function(url) = &self.access {
+            let form = self.form(url).await?;
+            form.hide_in(&mut mask);
+            let location = form.location();
+            return Ok(Request { upload: form.upload(self.bundle, file()?), location, mask });
+        }
         let (url, headers) = self.access.put(self.bundle, self.referer)?;
+        let location = http::bare(&url);
         let upload = Upload {
             method: Method::PUT,
             url,
             headers,
-            file: self.bundle.open().map_err(DeliveryError::Read)?,
+            file: file()?,
             len: self.bundle.len(),
+            before: Vec::new(),
+            after: Vec::new(),
         };
-        let sent = upload.send(&self.client, &self.host, &self.limits, self.watch);
-        match sent.await {
+        Ok(Request { upload, location, mask })
+    }
+
+    /// Asks the function at `url` for a form.
+    async fn form(&self, url: &Url) -> Result<Form, Failed> {
+        let request = Form::request(&self.client, url, self.bundle);
+        let host = http::host(url);
+        let answer = timeout(QUESTION, exchange(request)).await.map_err(|_| Failure {
+            reason: format!("`{host}` gave no answer for {} s", QUESTION.as_secs()),
+            help: Some("check the network, or try later".into()),
+            lasting: false,
+            arrived: false,
+        })?;
+        let answer = answer.map_err(|error| Failure::of(error, &host))?;
+        Form::read(&answer, &host, self.mask)
+    }
+
+    /// Sends the bundle once. The outer error ends the delivery.
+    async fn send(
+        &self,
+        upload: Upload,
+        host: &str,
+    ) -> Result<Result<Answer, Failure>, DeliveryError> {
+        match upload.send(&self.client, host, &self.limits, self.watch).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(Broken::Line(failure)) => Ok(Err(failure)),
             Err(Broken::File(error)) => Err(DeliveryError::Read(error)),
@@ -107,15 +159,17 @@ impl Delivery<'_> {
             _ if another => "its content is another one; it is not overwritten: ask those who own \
                              the bucket how it came there"
                 .into(),
-            Way::Token(_) | Way::Keys(_) => format!(
+            Way::Token(_) | Way::Keys(_) | Way::DeskToken(_) | Way::DeskKeys(..) => format!(
                 "most likely an earlier delivery of this bundle arrived without its confirmation; \
                  ask those who own the bucket for `{}`",
                 self.bundle.key()
             ),
-            Way::Presigned => "a presigned URL takes one bundle: get a new one".into(),
+            Way::Presigned | Way::Function => {
+                "a presigned URL takes one bundle: get a new one".into()
+            }
         };
         Err(Failed::from(DeliveryError::Refused {
-            reason: format!("`{}` holds an object of this key already", self.host),
+            reason: "the bucket holds an object of this key already".into(),
             help: Some(help),
         }))
     }

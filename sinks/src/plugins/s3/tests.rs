@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod function;
+
 const TOKEN: &str = "Made-Up/1.0 (upload; 4711)";
 const REFERER: &str = "https://product.example.com/report";
 const NAME: &str = "example-20261123T104200Z-madeup.tar.xz.age";

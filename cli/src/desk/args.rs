@@ -1,0 +1,256 @@
+//! The command line of `collect-desk`, as it is written.
+
+use crate::{args::Color, exit::EXPLAINED_TO_DESK};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use collect_core::units::{Length, TimePoint};
+use std::{num::NonZero, path::PathBuf};
+
+const SETTINGS: &str = "\
+Settings: --config FILE, else $XDG_CONFIG_HOME/collect/desk.toml, else /etc/collect/desk.toml:
+    [bucket]
+    bucket = \"komand-bug-reports\"
+    region = \"eu-central-1\"
+    referer = \"https://komand.example/report\"
+    desk-token = { file = \"desk.token\" }";
+
+const EXAMPLES: &str = "\
+Examples:
+    collect-desk reports list --product komand --since 7d
+    collect-desk reports get k7m2p9qa --output reports
+    collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
+    collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json";
+
+/// Support's side of collect: what reached the bucket, and who may get in
+#[derive(Debug, Parser)]
+#[command(
+    name = "collect-desk",
+    version,
+    after_help = format!("{EXAMPLES}\n\n{SETTINGS}\n\n{EXPLAINED_TO_DESK}"),
+    max_term_width = 100,
+    subcommand_required = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Common {
+    /// The settings
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one object a line as JSON, and ask nothing
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print only data and errors, and ask nothing
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// What `collect-desk` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List, get and delete the reports in the bucket
+    #[command(subcommand)]
+    Reports(Reports),
+    /// Replace the tokens that open the bucket
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const PATTERNS: &str = "\
+A PATTERN is the name of a report, the beginning of its name, its id (the random part of the name,
+or its first eight characters), its whole key, or any of these with `*` and `?` in it. Without `*`
+and `?` it has to mean one report.";
+
+const PRUNE_HELP: &str = "\
+The age of a report is that of the date in its key or that of its arrival, whichever is younger.
+Objects that are no reports are left alone. Nothing is deleted before it was said how many and how
+much; without a terminal, --yes says that it is meant. Two runs at once, and a run that is ended at
+any moment, delete nothing that was to be kept.
+
+Examples:
+    collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
+    collect-desk reports prune --older-than 30d --product komand --yes";
+
+/// The commands on reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Reports {
+    /// List reports, the newest last
+    #[command(after_help = "\
+The host is the pseudonym that its own pages bear under the key of pseudonyms. The columns `host`
+and `ticket` cost a request for each report; leave them out where there are very many.
+
+Examples:
+    collect-desk reports list --limit 20
+    collect-desk reports list --since yesterday --columns date,size,name")]
+    List(List),
+    /// Get reports: verified, and going on where an earlier try broke off
+    #[command(after_help = PATTERNS)]
+    Get(Get),
+    /// Delete reports
+    #[command(after_help = PATTERNS)]
+    Delete(Delete),
+    /// Delete the reports that are older than so long
+    #[command(after_help = PRUNE_HELP)]
+    Prune(Prune),
+}
+
+/// `reports list`
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Only reports of this product
+    #[arg(long, value_name = "P")]
+    pub(crate) product: Option<String>,
+    /// Nothing older: `24h`, `yesterday`, `2026-11-23 10:42`
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<TimePoint>,
+    /// Nothing newer
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<TimePoint>,
+    /// Only the newest so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZero<usize>>,
+    /// What to show of each
+    #[arg(
+        long,
+        value_name = "COLUMN,…",
+        value_delimiter = ',',
+        default_value = "date,product,host,size,ticket,name"
+    )]
+    pub(crate) columns: Vec<Column>,
+}
+
+/// What can be shown of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Column {
+    /// When it was made
+    Date,
+    /// The product
+    Product,
+    /// The pseudonym of the host
+    Host,
+    /// Its size
+    Size,
+    /// Its ticket, and how that stands
+    Ticket,
+    /// Its name; where that is too wide, its id
+    Name,
+}
+
+/// `reports get`
+#[derive(Args, Debug)]
+pub(crate) struct Get {
+    /// Which reports
+    #[arg(required = true, value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+    /// Where to
+    #[arg(long, short, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// How many at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) jobs: u8,
+}
+
+/// `reports delete`
+#[derive(Args, Debug)]
+pub(crate) struct Delete {
+    /// Which reports
+    #[arg(required = true, value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+    /// Do not ask; also needed where a pattern means everything
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// `reports prune`
+#[derive(Args, Debug)]
+pub(crate) struct Prune {
+    /// Delete what is older than this: `14d`, `12h`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Length,
+    /// Only reports of this product
+    #[arg(long, value_name = "P")]
+    pub(crate) product: Option<String>,
+    /// Keep every report whose ticket is not known to be closed
+    #[arg(long)]
+    pub(crate) keep_open_tickets: bool,
+    /// Only print what would be deleted
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+const TOKENS_HELP: &str = "\
+A rotation has three steps, and no client that has a valid token is refused between them:
+    1. collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json; terraform apply
+    2. the new token goes into the product's profile, and reaches its users
+    3. collect-desk tokens retire upload --tfvars tokens.auto.tfvars.json; terraform apply";
+
+/// The commands on tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make a new token, which is valid beside the old ones, and print what goes into the profile
+    #[command(after_help = TOKENS_HELP)]
+    Rotate {
+        /// Whose token
+        role: Role,
+        /// Terraform's variables: a file `*.tfvars.json`
+        #[arg(long, value_name = "FILE")]
+        tfvars: PathBuf,
+        /// How many of the old tokens stay valid; all of them if not given
+        #[arg(long, value_name = "N")]
+        keep: Option<NonZero<usize>>,
+    },
+    /// End the old tokens; hosts that still use one are reported by guard
+    #[command(after_help = TOKENS_HELP)]
+    Retire {
+        /// Whose token
+        role: Role,
+        /// Terraform's variables: a file `*.tfvars.json`
+        #[arg(long, value_name = "FILE")]
+        tfvars: PathBuf,
+    },
+}
+
+/// Whose token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// That of the product's users, who can only add reports
+    Upload,
+    /// That of support, who can list, get and delete them
+    Desk,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn collect_has_none_of_the_desks_commands() {
+        let help = crate::args::Cli::command().render_long_help().to_string();
+        for word in ["reports", "prune", "tokens", "desk", "guard"] {
+            assert!(!help.contains(word), "`{word}` in {help}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `collect-desk reports`: what reached the bucket.
+
+mod delete;
+mod fetch;
+mod find;
+mod get;
+mod key;
+mod list;
+mod prune;
+mod stream;
+mod table;
+mod ticket;
+
+use super::{
+    args::Reports,
+    voice::{Follower, Voice},
+};
+use crate::{
+    exit::{Exit, Failure},
+    signals,
+};
+use collect_sinks::{
+    http,
+    s3::{Bucket, BucketError},
+};
+use std::sync::{Arc, atomic::AtomicBool};
+
+/// How many small requests are under way at once.
+const IN_FLIGHT: usize = 32;
+
+/// What every command on reports needs.
+pub(crate) struct Context<'c> {
+    pub(crate) bucket: Bucket,
+    pub(crate) voice: &'c Voice,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Context<'_> {
+    /// Runs `work` to its end.
+    fn run<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        http::run(work).map_err(|error| {
+            Failure::unusable(format!("this host gives no means to ask: {error}"))
+                .help("free memory and file descriptors")
+        })?
+    }
+
+    /// An error of the bucket, in words that show nothing they should not.
+    fn failure(&self, what: &str, error: BucketError) -> Failure {
+        let failure = Failure::from(error);
+        if failure.exit == Exit::Stopped {
+            return failure;
+        }
+        Failure { message: self.bucket.clean(&format!("{what}: {}", failure.message)), ..failure }
+    }
+
+    /// From here on, the first signal asks the work to stop, and the second ends it.
+    fn heed_signals(mut self) -> Result<Self, Failure> {
+        let watch = signals::Watch::begin()
+            .map_err(|error| Failure::unusable(format!("cannot watch for signals: {error}")))?;
+        self.stop = Arc::clone(&watch.stop);
+        let follower = Follower { voice: self.voice.clone(), stop: watch.stop };
+        self.bucket = self.bucket.watched(Arc::new(follower));
+        Ok(self)
+    }
+}
+
+/// Does what the command line says.
+pub(crate) fn dispatch(command: &Reports, bucket: &Bucket, voice: &Voice) -> Result<Exit, Failure> {
+    let stop = Arc::default();
+    let follower = Follower { voice: voice.clone(), stop: Arc::clone(&stop) };
+    let bucket = bucket.clone().watched(Arc::new(follower));
+    let context = Context { bucket, voice, stop };
+    match command {
+        Reports::List(wanted) => list::list(&context, wanted),
+        Reports::Get(wanted) => get::get(context, wanted),
+        Reports::Delete(wanted) => delete::delete(context, wanted),
+        Reports::Prune(wanted) => prune::prune(context, wanted),
+    }
+}
