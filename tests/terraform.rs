@@ -4,7 +4,7 @@ use crate::kit::{
     DESK_TOKEN, REFERER, UPLOAD_TOKEN,
     policy::{BUCKET, shipped, shipped_file},
     skip,
-    terraform::{Applied, no_terraform},
+    terraform::{Applied, Root, no_terraform},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -134,6 +134,32 @@ fn tokens_that_nobody_gave_are_made_once() {
 }
 
 #[test]
+fn the_module_and_its_example_are_well_formed() {
+    if no_terraform() {
+        return;
+    }
+    let example = fs::read_to_string(Root::module().join("example/main.tf")).unwrap();
+    let here = format!("source = {:?}", Root::module());
+    // The provider of the kit comes instead of its own.
+    let (head, rest) = example.split_once("terraform {").unwrap();
+    let (_, rest) = rest.split_once("\nmodule ").unwrap();
+    let body = format!("{head}module {}", rest.replace("source = \"../\"", &here));
+    let root = Root::without_aws("example", &body);
+    root.run(&["validate"]);
+    let module = Root::module();
+    root.run(&["fmt", "-check", "-recursive", "-diff", module.to_str().unwrap()]);
+}
+
+#[test]
+fn the_readme_shows_the_example_as_it_is() {
+    let read = |name: &str| fs::read_to_string(Root::module().join(name)).unwrap();
+    assert!(
+        read("README.md").contains(&format!("```hcl\n{}```\n", read("example/main.tf"))),
+        "terraform/README.md does not have terraform/example/main.tf"
+    );
+}
+
+#[test]
 fn a_message_outlasts_the_run_that_works_on_it() {
     if no_terraform() {
         return;
@@ -171,6 +197,37 @@ fn a_new_log_starts_the_real_guard() {
         let keys = emulator.ask(&[], "/bug-reports-logs?list-type=2&prefix=guard/");
         keys.contains("<Key>guard/state.json</Key>").then_some(())
     });
+}
+
+#[test]
+fn the_real_upload_function_hands_out_forms_for_the_applied_bucket() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    if !applied.functions.contains(&("upload", true)) {
+        skip("the functions are not built (`cargo build -p collect-lambda`)");
+        return;
+    }
+    let wish = json!({
+        "name": "shop-20261123T104200Z-0123456789abcdefghjkmnpqrs.tar.xz.age",
+        "size": 29,
+        "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    });
+    let event = json!({
+        "requestContext": { "http": { "method": "POST", "sourceIp": "192.0.2.7" } },
+        "body": wish.to_string(),
+        "isBase64Encoded": false,
+    });
+    let answer = applied.emulator.ask(
+        &["--request", "POST", "--data", &event.to_string()],
+        "/2015-03-31/functions/bug-reports-upload/invocations",
+    );
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let form: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let key = form["fields"]["key"].as_str().unwrap();
+    assert!(key.starts_with("reports/shop/2026/11/23/") && key.ends_with(".age"), "{form}");
 }
 
 #[test]

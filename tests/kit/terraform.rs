@@ -14,7 +14,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::OnceLock,
+    sync::LazyLock,
 };
 
 /// The tokens that were given out before those of the kit, and are valid still.
@@ -23,6 +23,9 @@ pub(crate) const OLDER_TOKENS: [&str; 2] =
 /// The services that the emulator stands in for.
 const SERVICES: [&str; 10] =
     ["cloudformation", "cloudwatch", "events", "iam", "lambda", "logs", "s3", "sns", "sqs", "sts"];
+
+/// Where nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 /// Whether Terraform or the emulator is missing; says so.
 pub(crate) fn no_terraform() -> bool {
@@ -58,7 +61,7 @@ impl Root {
 
     /// Writes a root module for which nobody stands in for AWS: an address that nobody listens on.
     pub(crate) fn without_aws(name: &str, body: &str) -> Self {
-        Self::at("http://127.0.0.1:1", name, body)
+        Self::at(NOBODY, name, body)
     }
 
     /// Writes a root module of the provider, with what is at `endpoint` for AWS, and `body`.
@@ -69,6 +72,8 @@ impl Root {
             _ = writeln!(lines, "    {service} = \"{endpoint}\"");
             lines
         });
+        // A busy host may take its time; where nobody is there, nothing is to be waited for.
+        let retries = if endpoint == NOBODY { 1 } else { 25 };
         let provider = format!(
             r#"terraform {{
   required_providers {{
@@ -84,7 +89,7 @@ provider "aws" {{
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
-  max_retries                 = 1
+  max_retries                 = {retries}
 
   assume_role {{
     role_arn     = "arn:aws:iam::{ACCOUNT}:role/teams/deploy"
@@ -160,8 +165,9 @@ pub(crate) struct Applied {
 impl Applied {
     /// The one that all tests share.
     pub(crate) fn shared() -> &'static Self {
-        static APPLIED: OnceLock<Applied> = OnceLock::new();
-        APPLIED.get_or_init(Self::new)
+        // Where it fails once, it is not tried again for each test.
+        static APPLIED: LazyLock<Applied> = LazyLock::new(Applied::new);
+        &APPLIED
     }
 
     fn new() -> Self {
