@@ -46,7 +46,10 @@ fn post(server: &Seaweed, form: &Value, content: &[u8], changes: &[(&str, &str)]
 fn started(an_hour: &str) -> (Seaweed, Function) {
     let server = Seaweed::start();
     let mut variables = server.role();
-    variables.extend([("AN_HOUR", an_hour.to_owned()), ("LARGEST", "20000000".to_owned())]);
+    variables.extend([
+        ("COLLECT_UPLOAD_PER_ADDRESS", an_hour.to_owned()),
+        ("COLLECT_UPLOAD_MAX_BYTES", "20000000".to_owned()),
+    ]);
     let function = Function::start("upload", &variables);
     (server, function)
 }

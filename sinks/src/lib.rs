@@ -3,6 +3,7 @@
 //! One file in `src/plugins/` makes a sink. This crate never prints, and what it says about a
 //! failure never holds a credential.
 
+pub mod aws;
 pub mod http;
 mod retry;
 pub mod s3;

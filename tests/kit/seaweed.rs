@@ -155,9 +155,10 @@ impl Seaweed {
 
     /// The environment of a function whose role may put objects.
     pub(crate) fn role(&self) -> Vec<(&'static str, String)> {
-        let given = [("BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
+        let given =
+            [("COLLECT_BUCKET", BUCKET), ("AWS_REGION", REGION)].into_iter().chain(ADMINISTRATOR);
         let given = given.map(|(name, value)| (name, value.to_owned()));
-        given.chain([("ENDPOINT", self.endpoint())]).collect()
+        given.chain([("AWS_ENDPOINT_URL", self.endpoint())]).collect()
     }
 
     /// The keys of all objects in the bucket.

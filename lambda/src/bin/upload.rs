@@ -1,11 +1,14 @@
 //! The function `upload`; see `collect_lambda::upload`.
 //!
-//! Set by the Terraform module: `BUCKET`, `LARGEST` (bytes) and `AN_HOUR` (bundles from one address);
-//! `ENDPOINT` for a server that is not Amazon's. Region and keys are those of the function's role.
+//! The Terraform module sets `COLLECT_BUCKET`, `COLLECT_UPLOAD_PRODUCTS` (names, with spaces between),
+//! `COLLECT_UPLOAD_MAX_BYTES`, `COLLECT_UPLOAD_EXPIRY_SECONDS` and `COLLECT_UPLOAD_PER_ADDRESS`
+//! (bundles an hour); `AWS_ENDPOINT_URL` is for a server that is not Amazon's. Region and keys are
+//! those of the function's role.
 
-use collect_core::Secret;
-use collect_lambda::upload::{Keys, LARGEST, Pace, Place, Request, Upload};
-use jiff::Timestamp;
+use collect_core::bundle::slug;
+use collect_lambda::upload::{LARGEST, Pace, Place, Request, Upload};
+use collect_sinks::aws::{self, Keys};
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use std::{env, sync::Mutex};
 
@@ -20,25 +23,33 @@ async fn main() -> Result<(), Error> {
 }
 
 fn configured() -> Result<Upload, Error> {
-    let (bucket, region) = (needed("BUCKET")?, needed("AWS_REGION")?);
-    let url = match env::var("ENDPOINT") {
-        Ok(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-        Err(_) => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
+    let (bucket, region) = (needed("COLLECT_BUCKET")?, needed("AWS_REGION")?);
+    let url = match aws::endpoint("s3", &variable) {
+        Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+        None => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
     };
     Ok(Upload {
         place: Place { bucket, region, url },
-        keys: Keys {
-            id: needed("AWS_ACCESS_KEY_ID")?,
-            secret: Secret::new(needed("AWS_SECRET_ACCESS_KEY")?),
-            session: env::var("AWS_SESSION_TOKEN").ok(),
-        },
-        largest: number("LARGEST")?.unwrap_or(LARGEST).min(LARGEST),
-        pace: Pace::new(number("AN_HOUR")?.unwrap_or(20)),
+        keys: Keys::read(&variable).map_err(unset)?,
+        products: env::var("COLLECT_UPLOAD_PRODUCTS")
+            .map(|names| names.split_whitespace().map(slug).collect())
+            .unwrap_or_default(),
+        largest: number("COLLECT_UPLOAD_MAX_BYTES")?.unwrap_or(LARGEST).min(LARGEST),
+        life: SignedDuration::from_secs(number("COLLECT_UPLOAD_EXPIRY_SECONDS")?.unwrap_or(600)),
+        pace: Pace::new(number("COLLECT_UPLOAD_PER_ADDRESS")?.unwrap_or(20)),
     })
 }
 
 fn needed(name: &str) -> Result<String, Error> {
-    env::var(name).map_err(|_| format!("the environment variable `{name}` is not set").into())
+    variable(name).ok_or_else(|| unset(name))
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn unset(name: &str) -> Error {
+    format!("the environment variable `{name}` is not set").into()
 }
 
 fn number<N: std::str::FromStr>(name: &str) -> Result<Option<N>, Error> {

@@ -8,17 +8,15 @@
 mod form;
 mod pace;
 
-pub use form::{Form, Keys, Place};
+pub use form::{Form, Place};
 pub use pace::Pace;
 
 use collect_core::bundle::object_key;
+use collect_sinks::aws::Keys;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
-
-/// How long a form may be used. S3 looks when the upload begins, so it need not outlive a slow line.
-const LIFE: SignedDuration = SignedDuration::from_mins(10);
 
 /// What S3 takes in one request
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>).
@@ -33,8 +31,13 @@ pub struct Upload {
     pub place: Place,
     /// The role's keys.
     pub keys: Keys,
+    /// The products whose bundles are taken, as they stand in bundles' names; all if there are none.
+    pub products: Vec<String>,
     /// The largest bundle, in bytes.
     pub largest: u64,
+    /// How long a form may be used. S3 looks when the upload begins, so it need not outlive a slow
+    /// line.
+    pub life: SignedDuration,
     /// How often an address may ask.
     pub pace: Pace,
 }
@@ -135,7 +138,7 @@ impl Upload {
         let (key, checksum) = self.check(&wish)?;
         let fields = [("x-amz-checksum-sha256", Some(checksum)), ("x-amz-meta-host", wish.host)];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        Ok(form::sign(&self.place, &self.keys, &key, wish.size, fields, now, LIFE))
+        Ok(form::sign(&self.place, &self.keys, &key, wish.size, fields, now, self.life))
     }
 
     /// The object's key and checksum, if the wish can be granted.
@@ -147,6 +150,11 @@ impl Upload {
                 "send the file as `collect` named it",
             )
         })?;
+        let product = key.split('/').nth(1).unwrap_or_default();
+        if !self.products.is_empty() && !self.products.iter().any(|known| known == product) {
+            let error = format!("reports of `{product}` do not belong here");
+            return Err(refused(403, &error, "ask the product's team for the right `upload-url`"));
+        }
         if wish.size == 0 {
             return Err(refused(400, "`size` is 0", "send the length of the bundle in bytes"));
         }

@@ -2,7 +2,6 @@
 
 use super::*;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use collect_core::Secret;
 
 const NAME: &str = "shop-20261123T104200Z-0123456789abcdefghjkmnpqrs.tar.xz.age";
 const SHA256: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -14,12 +13,16 @@ fn upload() -> Upload {
             region: "eu-central-1".into(),
             url: "https://bug-reports.s3.eu-central-1.amazonaws.com/".into(),
         },
-        keys: Keys {
-            id: "ASIAMADEUP".into(),
-            secret: Secret::new("made-up"),
-            session: Some("made-up-session".into()),
-        },
+        keys: Keys::read(&|name| match name {
+            "AWS_ACCESS_KEY_ID" => Some("ASIAMADEUP".into()),
+            "AWS_SECRET_ACCESS_KEY" => Some("made-up".into()),
+            "AWS_SESSION_TOKEN" => Some("made-up-session".into()),
+            _ => None,
+        })
+        .unwrap(),
+        products: vec!["shop".into()],
         largest: 500,
+        life: SignedDuration::from_mins(10),
         pace: Pace::new(3),
     }
 }
@@ -73,6 +76,7 @@ fn what_is_no_bundle_gets_no_form() {
         ("../../etc/x.tar.xz.age", 1, SHA256, 400, "`name`"),
         ("shop/..-20261123T104200Z-0123.tar.xz.age", 1, SHA256, 400, "`name`"),
         ("shop-20261123T104200Z-0123.html", 1, SHA256, 400, "`name`"),
+        ("other-20261123T104200Z-0123.tar.xz.age", 1, SHA256, 403, "`other`"),
         (NAME, 0, SHA256, 400, "`size`"),
         (NAME, 501, SHA256, 413, "501"),
         (NAME, 1, "abc", 400, "`sha256`"),

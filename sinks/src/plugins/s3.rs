@@ -237,7 +237,7 @@ impl S3 {
             (WayIn::UploadUrl, .., Some(given)) => {
                 url(given, "correct `upload-url`").map(Access::Function)
             }
-            _ => Ok(Access::Keys(target()?, Keys::from_environment(context)?)),
+            _ => Ok(Access::Keys(target()?, keys(context)?)),
         }
     }
 
@@ -288,6 +288,14 @@ impl S3 {
             refused(mask.clean(&error.to_string()), "correct `ca-file` or `proxy`")
         })
     }
+}
+
+/// The keys of the environment.
+fn keys(context: &DeliveryContext<'_>) -> Result<Keys, DeliveryError> {
+    Keys::read(context.env).map_err(|name| {
+        let help = format!("{}, then `collect send` goes on", s3::SET_KEYS);
+        refused(format!("the environment variable `{name}` is not set"), &help)
+    })
 }
 
 fn invalid(option: &'static str, message: impl Into<String>, help: &str) -> Invalid {

@@ -1,15 +1,15 @@
 //! The ways into a bucket: a token, keys, a presigned URL, or a function that hands out forms.
 
-use super::Target;
+use super::{Keys, Target};
 use crate::http::{self, Mask};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
     Secret,
-    sink::{DeliveryContext, DeliveryError, Sealed},
+    sink::{DeliveryError, Sealed},
 };
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, REFERER, USER_AGENT};
-use rusty_s3::{Credentials, S3Action};
+use rusty_s3::S3Action;
 use std::time::Duration;
 use url::Url;
 
@@ -19,11 +19,8 @@ pub(super) const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"))
 /// A signature is made for each try; it need only outlive differences of clocks.
 pub(super) const SIGNATURE_LIFE: Duration = Duration::from_mins(15);
 
-/// Looks up an environment variable; only the command line reads the environment.
-pub(super) type Env<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
-
 /// What to do where keys are missing.
-pub(super) const SET_KEYS: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and \
+pub(crate) const SET_KEYS: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and \
      `AWS_SESSION_TOKEN` for temporary keys)";
 
 /// The header that carries the SHA-256 of an object.
@@ -56,53 +53,6 @@ pub(crate) enum Way<'a> {
     Presigned,
     /// By a form that a function handed out.
     Function,
-}
-
-/// Keys from the environment, as every AWS tool reads them.
-pub(crate) struct Keys {
-    id: Secret,
-    secret: Secret,
-    session: Option<Secret>,
-}
-
-impl Keys {
-    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
-    pub(crate) fn from_environment(context: &DeliveryContext<'_>) -> Result<Self, DeliveryError> {
-        Self::read(context.env).map_err(|name| DeliveryError::Refused {
-            reason: format!("the environment variable `{name}` is not set"),
-            help: Some(format!("{SET_KEYS}, then `collect send` goes on")),
-        })
-    }
-
-    /// Reads them, or names the variable that is not set.
-    pub(super) fn read(env: Env<'_>) -> Result<Self, &'static str> {
-        let given = |name: &str| {
-            let value = env(name)?;
-            let value = value.trim();
-            (!value.is_empty()).then(|| Secret::new(value))
-        };
-        let needed = |name: &'static str| given(name).ok_or(name);
-        Ok(Self {
-            id: needed("AWS_ACCESS_KEY_ID")?,
-            secret: needed("AWS_SECRET_ACCESS_KEY")?,
-            session: given("AWS_SESSION_TOKEN"),
-        })
-    }
-
-    /// Hides them in messages.
-    pub(super) fn hide_in(&self, mask: &mut Mask) {
-        mask.hide(self.id.reveal());
-        mask.hide(self.secret.reveal());
-        mask.hide(self.session.as_ref().map_or("", Secret::reveal));
-    }
-
-    pub(super) fn credentials(&self) -> Credentials {
-        let (id, secret) = (self.id.reveal(), self.secret.reveal());
-        match &self.session {
-            Some(session) => Credentials::new_with_token(id, secret, session.reveal()),
-            None => Credentials::new(id, secret),
-        }
-    }
 }
 
 impl Access {

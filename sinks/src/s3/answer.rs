@@ -71,6 +71,11 @@ pub(crate) fn reference(answer: &Answer, mask: &Mask) -> Option<String> {
         .filter(|reference| !reference.is_empty())
 }
 
+/// What the error document of an answer says.
+pub(crate) fn explain(answer: &Answer, host: &str, mask: &Mask) -> String {
+    Said::of(answer, mask).sentence(host, answer.status.as_u16())
+}
+
 /// When to try again, if what the server says can pass by itself.
 pub(super) fn passing(answer: &Answer, code: &str) -> Option<Again> {
     let passing = match answer.status.as_u16() {

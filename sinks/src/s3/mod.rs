@@ -13,7 +13,8 @@ pub use bucket::{
     Listing, Page, Range, Undeleted,
 };
 
-pub(crate) use access::{Access, Keys, given_url};
-pub(crate) use answer::reference;
+pub(crate) use crate::aws::Keys;
+pub(crate) use access::{Access, SET_KEYS, given_url};
+pub(crate) use answer::{explain, reference};
 pub(crate) use delivery::{Delivery, Stored};
 pub(crate) use target::{Target, TargetError};

@@ -218,7 +218,7 @@ mod tests {
     fn keys_that_are_not_there_are_named() {
         let keys =
             BucketOptions { access: Some(BucketAccess::Keys), desk_token: None, ..options() };
-        let error = keys.open(Path::new("/"), &|_| None).unwrap_err();
+        let error = keys.open(Path::new("/"), &|_| None).err().unwrap();
         assert!(error.to_string().contains("`AWS_ACCESS_KEY_ID`"), "{error}");
     }
 }
