@@ -1,9 +1,9 @@
 //! `terraform/`, applied to an emulator of AWS.
 
 use crate::kit::{
-    DESK_TOKEN, REFERER, UPLOAD_TOKEN,
+    Collect, DESK_TOKEN, REFERER, UPLOAD_TOKEN,
     policy::{BUCKET, shipped, shipped_file},
-    skip,
+    profile, skip,
     terraform::{Applied, Root, no_terraform},
     wait_for,
 };
@@ -101,7 +101,20 @@ fn what_the_outputs_print_can_be_pasted() {
     let desk: toml::Value = toml::from_str(all["desk_config"].as_str().unwrap()).unwrap();
     assert_eq!(desk["bucket"]["desk-token"].as_str(), Some(DESK_TOKEN));
     assert_eq!(desk["bucket"]["log-bucket"].as_str(), Some("bug-reports-logs"));
-    assert!(all["upload_url"].as_str().unwrap().starts_with("http"));
+    let collect = Collect::new();
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let by_url = all["profile_section_by_url"].as_str().unwrap();
+    // Locally the address of a function is no https address.
+    let by_url = by_url.replace("http://", "https://");
+    for section in [all["profile_section"].as_str().unwrap(), &by_url] {
+        let file = collect.write("shop.toml", profile(recipient, section));
+        collect.run(["check".as_ref(), file.as_os_str()]).expect(0);
+    }
+    let desk = Collect::of(env!("CARGO_BIN_EXE_collect-desk"));
+    let nobody = "endpoint = \"https://127.0.0.1:1\"\npath-style = true\n";
+    let config = format!("{}{nobody}", all["desk_config"].as_str().unwrap());
+    desk.write("config/collect/desk.toml", config);
+    desk.run(["reports", "list"]).expect(5);
 
     let printed = applied.root.run(&["output"]);
     for token in [UPLOAD_TOKEN, DESK_TOKEN] {
@@ -227,7 +240,8 @@ fn the_real_upload_function_hands_out_forms_for_the_applied_bucket() {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let form: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     let key = form["fields"]["key"].as_str().unwrap();
-    assert!(key.starts_with("reports/shop/2026/11/23/") && key.ends_with(".age"), "{form}");
+    let name = wish["name"].as_str().unwrap();
+    assert_eq!(key, format!("reports/shop/2026/11/23/{name}"), "{form}");
 }
 
 #[test]

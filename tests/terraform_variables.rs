@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// A variable as it is written, the sentence about it, and what else has to be written for that.
+#[derive(Clone, Copy)]
 struct Bad {
     variable: &'static str,
     value: &'static str,
