@@ -28,6 +28,8 @@ mod policy;
 #[cfg(test)]
 mod policy_2017;
 #[cfg(test)]
+mod policy_roles;
+#[cfg(test)]
 mod private_collector;
 #[cfg(test)]
 mod profiles;
