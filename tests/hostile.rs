@@ -1,12 +1,11 @@
 //! Input made to exhaust whoever reads it: time stays linear and memory bounded, and what is secret
 //! in it is removed all the same.
 
-use crate::kit::{Bundle, Collect, Ended, KeyPair, Running, needs, profile};
+use crate::kit::{Bundle, Collect, Ended, KeyPair, end_watched, needs, profile};
 use std::{
     fs::{self, File},
     io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 const GIB: usize = 1 << 30;
@@ -15,25 +14,6 @@ const GIB: usize = 1 << 30;
 const MEMORY: u64 = 200 << 20;
 
 const SECRET: &str = "Correct-Horse-7-Battery";
-
-/// Waits for the end of a run, and says what it took at its peak.
-fn end_watched(running: Running) -> (Ended, u64) {
-    let status = format!("/proc/{}/status", running.id());
-    let mut peak = 0;
-    // A process that has ended has no memory.
-    while let Some(bytes) = peak_memory(&status) {
-        peak = peak.max(bytes);
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    (running.end(), peak)
-}
-
-fn peak_memory(status: &str) -> Option<u64> {
-    let status = fs::read_to_string(status).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes << 10)
-}
 
 /// Redacts `source`; says how that ended, what it took at its peak, and where it wrote to.
 fn redact(collect: &Collect, profile: &Path, source: &str) -> (Ended, u64, PathBuf) {

@@ -16,6 +16,8 @@ mod desk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identities;

@@ -18,6 +18,7 @@ use collect_core::{
     outbox::{Outbox, OutboxError, Record},
     plan::Plan,
     recipient::Recipient,
+    redact::pseudonym::{NameKind, Pseudonyms, host_key},
     report::Report,
     seal::{self, PARTIAL},
     sink::Sealed,
@@ -27,6 +28,9 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// The most characters of a pseudonym that is sent beside a bundle.
+const PSEUDONYM: usize = 64;
 
 /// All that a submission needs.
 pub(crate) struct Submission<'s> {
@@ -149,7 +153,26 @@ fn file_name(plan: &Plan) -> String {
 fn record(plan: &Plan) -> Record {
     let profile = &plan.profile;
     let sinks = profile.sinks.iter().map(|sink| sink.id.as_str());
-    Record::new(&paths::lasting_name(&profile.name), &profile.product, plan.started, sinks)
+    Record::new(&paths::lasting_name(&profile.name), &profile.product, plan.started, sinks).of_host(
+        profile.sinks.iter().any(|sink| sink.plugin == "s3").then(|| pseudonym(plan)).flatten(),
+    )
+}
+
+/// What stands in for this host beside the bundle, so that support sees which reports come from one
+/// host: that of the bundle's own pages, or, where these bear the host's name itself, one under the
+/// key of pseudonyms that this host has. None if there is no such key.
+fn pseudonym(plan: &Plan) -> Option<String> {
+    let system = rustix::system::uname();
+    let name = system.nodename().to_str().ok()?;
+    let shown = &plan.host.name;
+    let pseudonym = if shown != name && shown.starts_with("host-") {
+        shown.clone()
+    } else {
+        let key = host_key(&paths::Places::of_this_user().redact_key()).ok()?;
+        Pseudonyms::new(&key).name(NameKind::Host, name)
+    };
+    let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    Some(pseudonym.chars().filter(fits).take(PSEUDONYM).collect())
 }
 
 fn deliver_from(

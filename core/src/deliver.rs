@@ -88,8 +88,13 @@ fn deliver_to(
     let destination = sink.destination();
     reporter.event(&Event::Delivering { sink: id.to_owned(), destination });
     let watch = Told { sink: id, stop, reporter };
-    let context =
-        DeliveryContext { watch: &watch, tried_before: state.unheard, base: &profile.base, env };
+    let context = DeliveryContext {
+        watch: &watch,
+        tried_before: state.unheard,
+        host: claim.record().host.as_deref(),
+        base: &profile.base,
+        env,
+    };
     let delivered = catch_unwind(AssertUnwindSafe(|| sink.deliver(claim.sealed(), &context)));
     match delivered {
         Ok(Ok(receipt)) => Ok(receipt),

@@ -96,6 +96,9 @@ pub struct DeliveryContext<'a> {
     pub watch: &'a dyn Watch,
     /// Whether an earlier try of this bundle ended without an answer: it may have arrived.
     pub tried_before: bool,
+    /// What stands in for the host that made the bundle, if that is known: at most 64 characters of
+    /// ASCII that nobody without the key of pseudonyms can turn back.
+    pub host: Option<&'a str>,
     /// The folder of the profile: relative paths of a sink are meant from there.
     pub base: &'a Path,
     /// Looks up an environment variable; only the command line reads the environment.

@@ -42,7 +42,10 @@ impl Blocks {
         let remembered = |block: &&Block| {
             !rules.allows(block.net) && block.until.as_second() + rules.forget > now.as_second()
         };
-        let blocks = earlier.iter().filter(remembered).map(|block| (block.net, block.clone()));
+        let blocks = earlier.iter().filter(remembered).map(|block| {
+            let within = block.within.filter(|network| !rules.allows(*network));
+            (block.net, Block { within, ..block.clone() })
+        });
         Self { now, known: blocks.collect(), touched: BTreeSet::new() }
     }
 

@@ -50,7 +50,7 @@ pub struct Guard {
     pub(crate) meters: Meters,
     pub(crate) told: BTreeMap<String, i64>,
     pub(crate) tally: Tally,
-    /// Account and name of the roles that are not looked at.
+    /// Who is not looked at, as [`principal`] names them.
     exempt: Vec<(String, String)>,
     bucket: Option<String>,
 }
@@ -97,7 +97,7 @@ struct Count {
 impl Guard {
     /// Begins a run at the time `now`, with what an earlier one left.
     pub fn new(rules: Rules, tokens: Tokens, state: State, now: Timestamp) -> Self {
-        let exempt = rules.exempt_roles.iter().filter_map(|arn| role(arn)).collect();
+        let exempt = rules.exempt_roles.iter().filter_map(|arn| principal(arn)).collect();
         let mut guard = Self {
             blocks: Blocks::new(&state.blocks, &rules, now),
             meters: Meters::new(&rules.rules),
@@ -239,8 +239,8 @@ impl Guard {
             return true;
         }
         let signer = event.signer.filter(|_| !self.exempt.is_empty());
-        let signer = signer.and_then(|signer| std::str::from_utf8(signer).ok()).and_then(role);
-        signer.is_some_and(|role| self.exempt.contains(&role))
+        let signer = signer.and_then(|signer| std::str::from_utf8(signer).ok()).and_then(principal);
+        signer.is_some_and(|principal| self.exempt.contains(&principal))
     }
 
     /// What a request counts, if anything.
@@ -288,9 +288,9 @@ impl Guard {
                 return Some(Count { hash: digest(agent), weight: 1 });
             }
             What::Spread => {
-                let network = Net::host(event.address).network().to_string();
-                return (kind.is_some_and(|kind| on == On::Token(kind)))
-                    .then(|| Count { hash: meter::hash(network.as_bytes()), weight: 1 });
+                let is_of_kind = kind.is_some_and(|kind| on == On::Token(kind));
+                let network = || meter::hash(&Net::host(event.address).network().bytes());
+                return is_of_kind.then(|| Count { hash: network(), weight: 1 });
             }
             What::Retired => kind == Some(Kind::Retired),
         };
@@ -309,15 +309,19 @@ fn digest(text: &[u8]) -> u64 {
     u64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-/// Account and name of a role, from its ARN or that of a session of it.
-fn role(arn: &str) -> Option<(String, String)> {
+/// Account and name, from the ARN of a user, of a role (whatever its path, for names of roles are
+/// unique in an account), or of a session of a role.
+fn principal(arn: &str) -> Option<(String, String)> {
     let mut parts = arn.splitn(6, ':').skip(4);
     let (account, resource) = (parts.next()?, parts.next()?);
-    let name = match resource.strip_prefix("assumed-role/") {
-        Some(session) => session.split('/').next(),
-        None => resource.strip_prefix("role/").and_then(|path| path.rsplit('/').next()),
+    let name = match resource.split_once('/') {
+        Some(("assumed-role", session)) => {
+            session.split('/').next().map(|name| format!("role/{name}"))
+        }
+        Some(("role", path)) => path.rsplit('/').next().map(|name| format!("role/{name}")),
+        _ => Some(resource.to_owned()),
     };
-    name.map(|name| (account.to_owned(), name.to_owned()))
+    name.map(|name| (account.to_owned(), name))
 }
 
 fn starts_with(reader: &mut impl BufRead, test: impl Fn(&[u8]) -> bool) -> io::Result<bool> {

@@ -12,7 +12,10 @@ use crate::{
     rules::Rule,
     token::{Token, Tokens},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 /// A threshold above this is counted in units of itself divided by this; what is less than a unit
 /// counts with as much probability, by its hash. That is right to some 4 %.
@@ -26,6 +29,9 @@ const MOST_BUCKETS: usize = 200_000;
 
 /// So many marks, each of 12 bytes.
 const MOST_MARKS: usize = 2_000_000;
+
+/// So many offences are remembered of buckets that had to make room.
+const MOST_SETTLED: usize = 50_000;
 
 /// Whose count it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -237,14 +243,9 @@ impl Meters {
     }
 
     /// All offences, in the order of rules, subjects and time.
-    pub(crate) fn offences(&self) -> BTreeMap<Key, Offence> {
-        let mut offences = self.settled.clone();
-        let keys: BTreeSet<Key> = self.buckets.keys().copied().collect();
-        for key in keys {
-            if let Some(offence) = self.offence(&key) {
-                offences.insert(key, offence);
-            }
-        }
+    pub(crate) fn offences(&mut self) -> BTreeMap<Key, Offence> {
+        let mut offences = std::mem::take(&mut self.settled);
+        offences.extend(self.buckets.keys().filter_map(|key| Some((*key, self.offence(key)?))));
         offences
     }
 
@@ -276,14 +277,25 @@ impl Meters {
     /// those that are as far, the older.
     fn make_room(&mut self) {
         self.settled = self.offences();
+        if self.settled.len() > MOST_SETTLED {
+            let mut counts: Vec<_> =
+                self.settled.iter().map(|(key, offence)| (Reverse(offence.count), *key)).collect();
+            counts.sort_unstable();
+            for (_, key) in counts.drain(MOST_SETTLED / 2..) {
+                self.settled.remove(&key);
+            }
+        }
         let buckets = self.buckets.iter();
         let mut order: Vec<_> = buckets
             .map(|(key, bucket)| {
                 (self.fill(key, bucket), self.gauges[key.rule].start(key.window), *key)
             })
             .collect();
-        order.sort_unstable();
-        for (_, _, key) in order.iter().take(order.len().div_ceil(2)) {
+        let half = order.len().div_ceil(2);
+        // The order within the halves does not matter.
+        let middle = half.min(order.len() - 1);
+        order.select_nth_unstable(middle);
+        for (_, _, key) in &order[..half] {
             if let Some(bucket) = self.buckets.remove(key) {
                 self.marks -= bucket.marks.len();
                 self.evicted += 1;

@@ -51,6 +51,17 @@ impl Net {
         Self::new(self.address, self.prefix.min(if self.address.is_ipv4() { 24 } else { 48 }))
     }
 
+    /// Its bytes, the same on every machine: to be hashed.
+    pub(crate) fn bytes(self) -> [u8; 17] {
+        let v6 = match self.address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        let mut bytes = [self.prefix; 17];
+        bytes[..16].copy_from_slice(&v6.octets());
+        bytes
+    }
+
     /// Whether all of `other` lies in it.
     pub fn holds(self, other: Self) -> bool {
         self.prefix <= other.prefix && Self::new(other.address, self.prefix) == self

@@ -4,7 +4,8 @@
 //! is not understood is an error: a policy that locks everybody out can only be removed by the root
 //! of the account.
 
-use crate::{block::Block, net::Net};
+use crate::{block::Block, net::Net, token::Tokens};
+use collect_core::Secret;
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 use std::{
@@ -17,6 +18,14 @@ pub const SID: &str = "DenyGuarded";
 
 /// The Sid of the statement that says which roles are never denied.
 const MODEL: &str = "DenyUnknownToken";
+
+/// What a policy calls the roles that it exempts. Servers that are not Amazon's, such as SeaweedFS,
+/// know their names only.
+const PRINCIPAL: [&str; 2] = ["aws:PrincipalArn", "aws:username"];
+
+/// The Sid of the statement that says which functions need no condition to store an object. What one
+/// of them signs is sent by others, from their addresses, so that these may be denied as well.
+const FUNCTIONS: &str = "DenyOverwrite";
 
 /// S3 takes 20 KB, without saying which kind of KB: the smaller ones.
 pub const MOST_BYTES: usize = 20_000;
@@ -69,13 +78,13 @@ struct Document<'p> {
 pub fn with_blocks(current: &str, blocks: &[Block]) -> Result<Change, PolicyError> {
     let document: Document<'_> = serde_json::from_str(current)?;
     let statements = statements(document.statement)?;
-    let parsed: Vec<Map<String, Value>> = statements
-        .iter()
-        .map(|statement| serde_json::from_str(statement.get()))
-        .collect::<Result<_, _>>()?;
+    let parsed = parsed(&statements)?;
     let model = only(&parsed, MODEL)?
         .ok_or_else(|| unexpected(format!("it has no statement `{MODEL}`")))?;
-    let template = Template::of(&parsed[model])?;
+    let mut template = Template::of(&parsed[model])?;
+    if let Some(overwrites) = only(&parsed, FUNCTIONS)? {
+        template.spare_not(&parsed[overwrites]);
+    }
     let existing = only(&parsed, SID)?;
     if let Some(existing) = existing {
         is_ours(&parsed[existing])?;
@@ -105,6 +114,38 @@ pub fn with_blocks(current: &str, blocks: &[Block]) -> Result<Change, PolicyErro
     };
     let policy = (!same).then(|| write(&denied));
     Ok(Change { policy, denied, merged, dropped })
+}
+
+/// What the policy lets in: upload tokens, desk tokens and Referer, each in the order of the policy.
+///
+/// # Errors
+///
+/// The policy cannot be read, or has no statement that lets in uploads.
+pub fn tokens(current: &str) -> Result<Tokens, PolicyError> {
+    let document: Document<'_> = serde_json::from_str(current)?;
+    let parsed = parsed(&statements(document.statement)?)?;
+    let upload = only(&parsed, "AllowUpload")?
+        .ok_or_else(|| unexpected("it has no statement `AllowUpload`"))?;
+    let desk = only(&parsed, "AllowManageObjects")?;
+    let sent = |number: usize, header: &str| -> Vec<Secret> {
+        let equals = parsed[number].get("Condition").and_then(|when| when.get("StringEquals"));
+        let keys = equals.and_then(Value::as_object).into_iter().flatten();
+        let values =
+            keys.filter(|(key, _)| key.eq_ignore_ascii_case(header)).map(|(_, value)| value);
+        let texts = values.flat_map(|value| match value {
+            Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+            value => Vec::from_iter(value.as_str()),
+        });
+        texts.map(Secret::new).collect()
+    };
+    let desk = desk.map_or_else(Vec::new, |desk| sent(desk, "aws:UserAgent"));
+    let tokens = Tokens::new().upload(sent(upload, "aws:UserAgent")).desk(desk);
+    Ok(sent(upload, "aws:Referer").into_iter().fold(tokens, Tokens::referer))
+}
+
+fn parsed(statements: &[&RawValue]) -> Result<Vec<Map<String, Value>>, PolicyError> {
+    let parsed = statements.iter().map(|statement| serde_json::from_str(statement.get()));
+    Ok(parsed.collect::<Result<_, _>>()?)
 }
 
 fn unexpected(why: impl Into<String>) -> PolicyError {
@@ -154,14 +195,16 @@ impl Template {
         let mut exempt = Map::new();
         for (operator, keys) in conditions.into_iter().flatten() {
             let arns = keys.as_object().into_iter().flatten();
-            let arns = arns.filter(|(key, _)| key.eq_ignore_ascii_case("aws:PrincipalArn"));
+            let is_principal = |key: &str| PRINCIPAL.iter().any(|p| key.eq_ignore_ascii_case(p));
+            let arns = arns.filter(|(key, _)| is_principal(key));
             for (key, arns) in arns {
                 let plain = operator.strip_suffix("IfExists").unwrap_or(operator);
                 let negates = ["StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike"];
                 if !negates.contains(&plain) {
-                    return Err(wrong(&format!("has `{operator}` for `aws:PrincipalArn`")));
+                    return Err(wrong(&format!("has `{operator}` for `{key}`")));
                 }
-                exempt.insert(operator.clone(), json!({ key: arns }));
+                let keys = exempt.entry(operator.clone()).or_insert_with(|| json!({}));
+                keys[key] = arns.clone();
             }
         }
         if exempt.is_empty() {
@@ -169,6 +212,25 @@ impl Template {
             return Err(wrong("exempts no role by `aws:PrincipalArn`"));
         }
         Ok(Self { resource, exempt })
+    }
+
+    /// Exempts none of the principals that another statement exempts, unless nobody would be left.
+    fn spare_not(&mut self, other: &Map<String, Value>) {
+        let Ok(Self { exempt: functions, .. }) = Self::of(other) else { return };
+        let texts = |value: &Value| -> Vec<Value> {
+            value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+        };
+        let keys = functions.values().filter_map(Value::as_object).flat_map(Map::values);
+        let functions: Vec<Value> = keys.flat_map(texts).collect();
+        for keys in self.exempt.values_mut().filter_map(Value::as_object_mut) {
+            for arns in keys.values_mut() {
+                let left: Vec<Value> =
+                    texts(arns).into_iter().filter(|arn| !functions.contains(arn)).collect();
+                if !left.is_empty() {
+                    *arns = json!(left);
+                }
+            }
+        }
     }
 
     fn statement(&self, nets: &[Net]) -> Value {

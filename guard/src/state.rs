@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 const VERSION: u32 = 1;
 
 /// So many blocks are remembered; beyond that those that ended first are forgotten.
-pub(crate) const MOST_BLOCKS: usize = 10_000;
+pub(crate) const MOST_BLOCKS: usize = 5_000;
 
 /// So many counts are kept, those that are nearest to an offence: some 500 KB with their marks.
 pub(crate) const MOST_COUNTS: usize = 4_000;
@@ -96,6 +96,13 @@ impl State {
     pub fn to_json(&self) -> String {
         // All keys are texts, so that this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The state with nothing told that `before` had not told: for a run that could tell nobody.
+    #[must_use]
+    pub fn untold(mut self, before: &Self) -> Self {
+        self.told.retain(|offence, _| before.told.contains_key(offence));
+        self
     }
 
     /// The blocks that are in force at a time, as they were decided.

@@ -7,8 +7,32 @@ use std::fmt;
 /// The values that requests are compared with. Nothing that is shown or kept holds one of them.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
-    known: Vec<(Token, Secret)>,
+    known: Vec<(Token, Value)>,
     referers: Vec<Secret>,
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug)]
+enum Value {
+    Whole(Secret),
+    /// Its SHA-256 only.
+    Digest([u8; 32]),
+}
+
+impl Value {
+    fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Whole(secret) => Sha256::digest(secret.reveal()).into(),
+            Self::Digest(digest) => *digest,
+        }
+    }
+
+    fn whole(&self) -> Option<&str> {
+        match self {
+            Self::Whole(secret) => Some(secret.reveal()),
+            Self::Digest(_) => None,
+        }
+    }
 }
 
 /// One of the tokens: its kind, and its place in the list of that kind.
@@ -64,6 +88,12 @@ impl Tokens {
         self.with(Kind::Retired, tokens)
     }
 
+    /// Adds tokens that are no longer valid and of which only the SHA-256 is known.
+    #[must_use]
+    pub fn retired_by_digest(self, digests: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        self.add(Kind::Retired, digests.into_iter().map(Value::Digest))
+    }
+
     /// Adds a Referer that clients must send.
     #[must_use]
     pub fn referer(mut self, referer: Secret) -> Self {
@@ -73,15 +103,19 @@ impl Tokens {
         self
     }
 
-    fn with(mut self, kind: Kind, tokens: impl IntoIterator<Item = Secret>) -> Self {
-        // An empty text would be found in everything. A token that is valid again is not retired.
-        let is_new = |known: &[(Token, Secret)], token: &Secret| {
-            !token.reveal().is_empty() && known.iter().all(|(_, secret)| secret != token)
-        };
-        for secret in tokens {
-            if is_new(&self.known, &secret) {
+    fn with(self, kind: Kind, tokens: impl IntoIterator<Item = Secret>) -> Self {
+        // An empty text would be found in everything.
+        let tokens = tokens.into_iter().filter(|token| !token.reveal().is_empty());
+        self.add(kind, tokens.map(Value::Whole))
+    }
+
+    fn add(mut self, kind: Kind, values: impl IntoIterator<Item = Value>) -> Self {
+        for value in values {
+            let digest = value.digest();
+            // A token that is valid again is not retired.
+            if self.known.iter().all(|(_, known)| known.digest() != digest) {
                 let position = self.of_kind(kind).count() + 1;
-                self.known.push((Token::new(kind, position, secret.reveal()), secret));
+                self.known.push((Token::new(kind, position, &value), value));
             }
         }
         let of = self.of_kind(kind).count();
@@ -106,7 +140,16 @@ impl Tokens {
 
     /// Which token a User-Agent is.
     pub(crate) fn find(&self, agent: &[u8]) -> Option<usize> {
-        self.known.iter().position(|(_, secret)| secret.reveal().as_bytes() == agent)
+        let whole = |value: &Value| value.whole().is_some_and(|token| token.as_bytes() == agent);
+        let known = self.known.iter().position(|(_, value)| whole(value));
+        known.or_else(|| {
+            let mut digests =
+                self.known.iter().enumerate().filter(|(_, (_, value))| value.whole().is_none());
+            let first = digests.next()?;
+            let digest: [u8; 32] = Sha256::digest(agent).into();
+            let mut all = std::iter::once(first).chain(digests);
+            all.find(|(_, (_, value))| value.digest() == digest).map(|(number, _)| number)
+        })
     }
 
     /// Whether it is known what clients must send as Referer.
@@ -120,8 +163,9 @@ impl Tokens {
 
     /// The text without any of them.
     pub(crate) fn mask(&self, text: &str) -> String {
-        let tokens = self.known.iter().map(|(_, secret)| secret).chain(&self.referers);
-        let mut secrets: Vec<&str> = tokens.map(Secret::reveal).collect();
+        let tokens = self.known.iter().filter_map(|(_, value)| value.whole());
+        let mut secrets: Vec<&str> =
+            tokens.chain(self.referers.iter().map(Secret::reveal)).collect();
         // A longer one may hold a shorter one, whose removal would leave the rest standing.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
@@ -129,16 +173,17 @@ impl Tokens {
 }
 
 impl Token {
-    fn new(kind: Kind, position: usize, value: &str) -> Self {
-        let letters = value.chars().count();
+    fn new(kind: Kind, position: usize, value: &Value) -> Self {
+        let text = value.whole().unwrap_or_default();
+        let letters = text.chars().count();
         let tail = if letters < LONG_ENOUGH { 0 } else { 2 };
-        let digest = Sha256::digest(value.as_bytes());
+        let digest = value.digest();
         let first: [u8; 8] = digest[..8].try_into().expect("a digest has 32 bytes");
         Self {
             kind,
             position,
             of: position,
-            tail: value.chars().skip(letters - tail).collect(),
+            tail: text.chars().skip(letters - tail).collect(),
             fingerprint: format!("{:016x}", u64::from_be_bytes(first)),
         }
     }
@@ -193,6 +238,18 @@ mod tests {
             ]
         );
         assert!(!format!("{tokens:?}").contains("made-up"));
+    }
+
+    #[test]
+    fn a_retired_token_is_recognised_by_its_digest() {
+        let digest = |token: &str| Sha256::digest(token).into();
+        let digests = [digest("made-up-of-last-month"), digest("made-up-desk")];
+        let tokens = tokens().retired_by_digest(digests);
+        let number = tokens.find(b"made-up-of-last-month").unwrap();
+        assert_eq!(tokens.get(number).unwrap().to_string(), "retired token 2 of 2");
+        let valid = tokens.find(b"made-up-desk").unwrap();
+        assert_eq!(tokens.get(valid).unwrap().kind(), Kind::Desk);
+        assert_eq!(tokens.find(b"something else"), None);
     }
 
     #[test]

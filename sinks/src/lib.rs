@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod http;
+pub mod patrol;
 mod retry;
 pub mod s3;
 #[cfg(test)]

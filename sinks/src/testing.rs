@@ -172,7 +172,13 @@ impl Follower {
         base: &'a Path,
         env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     ) -> DeliveryContext<'a> {
-        DeliveryContext { watch: self, tried_before: self.tried_before, base, env }
+        DeliveryContext {
+            watch: self,
+            tried_before: self.tried_before,
+            host: Some("host-3k9w"),
+            base,
+            env,
+        }
     }
 
     /// The reasons of all retries.

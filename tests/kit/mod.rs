@@ -4,6 +4,7 @@
 //! Nothing here knows the inside of collect.
 
 mod aws;
+mod bucket_of;
 mod bundle;
 mod collect;
 mod examples;
@@ -12,6 +13,7 @@ mod function;
 mod journal;
 pub(crate) mod live;
 pub(crate) mod matrix;
+mod memory_bucket;
 pub(crate) mod oracle;
 mod planted;
 pub(crate) mod policy;
@@ -20,14 +22,16 @@ mod seaweed;
 mod terminal;
 pub(crate) mod terraform;
 
+pub(crate) use bucket_of::BucketOf;
 pub(crate) use bundle::{Bundle, KeyPair};
 pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};
 pub(crate) use function::Function;
 pub(crate) use journal::{Entry, Journal};
+pub(crate) use memory_bucket::{Hold, MemoryBucket};
 pub(crate) use planted::{Planted, filler, plant};
-pub(crate) use processes::{descendants_with, run_tag};
+pub(crate) use processes::{descendants_with, end_watched, run_tag};
 pub(crate) use seaweed::{
     ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,
 };

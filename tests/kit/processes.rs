@@ -1,9 +1,11 @@
 //! Finds what a run has left running, however it hides: a process keeps the environment that it
 //! was started with, whatever its parent, group or session.
 
+use super::{Ended, Running};
 use std::{
     fs,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 /// The name of an environment variable that marks the processes of one sandbox.
@@ -29,4 +31,23 @@ pub(crate) fn descendants_with(tag: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Waits for the end of a run, and says what it took at its peak.
+pub(crate) fn end_watched(running: Running) -> (Ended, u64) {
+    let status = format!("/proc/{}/status", running.id());
+    let mut peak = 0;
+    // A process that has ended has no memory.
+    while let Some(bytes) = peak_memory(&status) {
+        peak = peak.max(bytes);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    (running.end(), peak)
+}
+
+fn peak_memory(status: &str) -> Option<u64> {
+    let status = fs::read_to_string(status).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use serde_json::{Value, json};
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -161,15 +162,25 @@ impl Seaweed {
         given.chain([("AWS_ENDPOINT_URL", self.endpoint())]).collect()
     }
 
+    /// The policy, as it stands there.
+    pub(crate) fn policy(&self) -> Value {
+        serde_json::from_slice(&self.admin("GET", "?policy=", &[])).unwrap()
+    }
+
     /// The keys of all objects in the bucket.
     pub(crate) fn keys(&self) -> Vec<String> {
-        let listing = String::from_utf8(self.admin("GET", "?list-type=2", &[])).unwrap();
-        listing
-            .split("<Key>")
-            .skip(1)
-            .filter_map(|rest| rest.split("</Key>").next())
-            .map(str::to_owned)
-            .collect()
+        let (mut keys, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.admin("GET", &format!("?list-type=2{after}"), &[]);
+            let page = String::from_utf8(page).unwrap();
+            let found = page.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+            keys.extend(found.map(str::to_owned));
+            if !page.contains("<IsTruncated>true") {
+                return keys;
+            }
+            let last = keys.last().unwrap().replace('/', "%2F");
+            after = format!("&start-after={last}");
+        }
     }
 
     /// The content of an object.
@@ -197,6 +208,36 @@ impl Seaweed {
         for answer in send(&self.ca_file(), &requests) {
             assert_eq!(answer.status, 200, "{}", answer.body);
         }
+    }
+
+    /// Puts many objects, as an administrator.
+    pub(crate) fn put_each<C: AsRef<[u8]>>(&self, objects: impl IntoIterator<Item = (String, C)>) {
+        let files = tempfile::tempdir().unwrap();
+        let mut list = String::new();
+        for (number, (key, content)) in objects.into_iter().enumerate() {
+            let file = files.path().join(number.to_string());
+            fs::write(&file, content).unwrap();
+            write!(
+                list,
+                "upload-file = \"{}\"\nurl = \"{}/{BUCKET}/{key}\"\noutput = \"/dev/null\"\n",
+                file.display(),
+                self.endpoint()
+            )
+            .unwrap();
+        }
+        let config = files.path().join("curl");
+        fs::write(&config, list).unwrap();
+        let made = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail", "--parallel", "--parallel-max", "16"])
+            .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user"])
+            .arg(format!("{KEY_ID}:{SECRET_KEY}"))
+            .args(["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--cacert"])
+            .arg(self.ca_file())
+            .arg("--config")
+            .arg(config)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
 
     /// Deletes an object, as an administrator.

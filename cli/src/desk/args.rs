@@ -18,6 +18,7 @@ Examples:
     collect-desk reports list --product komand --since 7d
     collect-desk reports get k7m2p9qa --output reports
     collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
+    collect-desk guard --logs s3://komand-bug-reports-logs/access/
     collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json";
 
 /// Support's side of collect: what reached the bucket, and who may get in
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     /// Replace the tokens that open the bucket
     #[command(subcommand)]
     Tokens(Tokens),
+    /// Find abuse in the bucket's access logs, and block who does it
+    #[command(after_help = GUARD_HELP)]
+    Guard(Guard),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -193,6 +197,50 @@ pub(crate) struct Prune {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+const GUARD_HELP: &str = "\
+Reads lines of S3 server access logs and files of CloudTrail, also compressed with gzip. Without
+--apply nothing is changed: it says who would be blocked and why. With --apply the blocks go into the
+statement `DenyGuarded` of the bucket's policy, which needs AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY of a role that the policy exempts. The same logs read again count once.
+
+What guard compares requests with stands in desk.toml:
+    [guard]
+    upload-tokens = [{ file = \"upload.token\" }]     # if not given, those of the bucket's policy
+    desk-tokens = [{ file = \"desk.token\" }]         # if not given, `desk-token` of [bucket]
+    retired-tokens = [{ file = \"old.token\" }]       # whose use is reported
+    rules = \"guard.toml\"
+    allow = [\"192.0.2.0/24\"]                        # never blocked
+
+Between two runs guard keeps its state: beside the logs in s3://BUCKET/guard/state.json; for logs in
+files in --state FILE.
+
+Examples:
+    collect-desk guard --logs s3://komand-bug-reports-logs/access/
+    collect-desk guard --logs /var/log/s3 --rules guard.toml --json
+    collect-desk guard --default-rules > guard.toml";
+
+/// `guard`
+#[derive(Args, Debug)]
+pub(crate) struct Guard {
+    /// A folder, a file, `-`, or `s3://BUCKET/PREFIX`; if not given, `access/` in the `log-bucket` of
+    /// desk.toml
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) logs: Option<String>,
+    /// Rules that are laid over the defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Where the state is kept with logs in files; if not given, `guard/BUCKET.json` in the state
+    /// folder of this user (`$XDG_STATE_HOME/collect`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Write the blocks into the bucket's policy
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Print the default rules, with comments
+    #[arg(long, exclusive = true)]
+    pub(crate) default_rules: bool,
 }
 
 const TOKENS_HELP: &str = "\

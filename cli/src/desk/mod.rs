@@ -1,6 +1,7 @@
 //! `collect-desk`: support's side of the tool. `collect` holds none of this.
 
 mod args;
+mod guard;
 mod reports;
 mod settings;
 mod tokens;
@@ -45,6 +46,14 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failure> {
             reports::dispatch(command, &settings.open()?, voice)
         }
         Command::Tokens(command) => tokens::dispatch(command, voice),
+        Command::Guard(wanted) if wanted.default_rules => {
+            report::print(collect_guard::Rules::DEFAULT_TEXT);
+            Ok(Exit::Complete)
+        }
+        Command::Guard(wanted) => {
+            let settings = settings::read_if_any(cli.common.config.as_deref())?;
+            guard::dispatch(wanted, settings.as_ref(), voice)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "collect-desk", &mut script);

@@ -1,5 +1,6 @@
 //! `desk.toml`.
 
+use super::guard::GuardOptions;
 use crate::{exit::Failure, paths};
 use collect_core::profile::Settings;
 use collect_sinks::s3::{Bucket, BucketOptions};
@@ -12,6 +13,8 @@ const MISSING: &str = "write it, or name another with `--config FILE`; Terraform
 pub(crate) struct Desk {
     /// `[bucket]`.
     pub(crate) bucket: BucketOptions,
+    /// `[guard]`.
+    pub(crate) guard: GuardOptions,
     /// The folder that relative files are meant from.
     pub(crate) base: PathBuf,
 }
@@ -25,10 +28,19 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Desk, Failure> {
     };
     let mut settings = Settings::read(&path, MISSING).map_err(bad)?;
     let bucket = settings.table::<BucketOptions>("bucket", BucketOptions::check);
+    let guard = settings.table::<GuardOptions>("guard", GuardOptions::check);
     settings.finish().map_err(bad)?;
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let bucket = bucket.ok_or_else(|| Failure::unusable("the settings cannot be used"))?;
-    Ok(Desk { bucket, base })
+    Ok(Desk { bucket, guard: guard.unwrap_or_default(), base })
+}
+
+/// Reads the settings as [`read`] does; none if none were named and there are none by default.
+pub(crate) fn read_if_any(path: Option<&Path>) -> Result<Option<Desk>, Failure> {
+    if path.is_none() && !paths::desk_settings().exists() {
+        return Ok(None);
+    }
+    read(path).map(Some)
 }
 
 impl Desk {

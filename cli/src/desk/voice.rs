@@ -112,12 +112,6 @@ impl Voice {
         Progress(self.clone())
     }
 
-    /// The width of the terminal that standard output is; none if it is none.
-    pub(crate) fn width(&self) -> Option<usize> {
-        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-        (size.ws_col > 0).then(|| usize::from(size.ws_col).max(NARROW))
-    }
-
     fn write(&self, text: &str) {
         let write = || _ = io::stderr().lock().write_all(text.as_bytes());
         match &*self.bar() {
@@ -129,6 +123,12 @@ impl Voice {
     fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The width of the terminal that standard output is; none if it is none.
+pub(crate) fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col).max(NARROW))
 }
 
 /// How far something is.

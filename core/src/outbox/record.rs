@@ -15,6 +15,9 @@ pub struct Record {
     pub product: String,
     /// When the bundle was made.
     pub created: Timestamp,
+    /// What stands in for the host that made it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Where it is to be delivered, in order.
     pub sinks: Vec<SinkState>,
 }
@@ -55,7 +58,13 @@ impl Record {
             error: None,
         });
         let (profile, product) = (profile.to_owned(), product.to_owned());
-        Self { profile, product, created, sinks: sinks.collect() }
+        Self { profile, product, created, host: None, sinks: sinks.collect() }
+    }
+
+    /// The same, of the host that this pseudonym stands in for.
+    #[must_use]
+    pub fn of_host(self, pseudonym: Option<String>) -> Self {
+        Self { host: pseudonym, ..self }
     }
 
     /// Whether every sink has confirmed.

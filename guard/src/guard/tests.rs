@@ -263,7 +263,7 @@ fn what_is_long_ago_is_told_and_blocks_nobody() {
 }
 
 #[test]
-fn exempt_roles_and_other_buckets_are_not_looked_at() {
+fn exempt_principals_and_other_buckets_are_not_looked_at() {
     let start = at("10:00").as_second();
     let log = log(&many(200, |n| Request::refused("192.0.2.7", start + n, "aws-sdk")));
     let signed = log
@@ -380,6 +380,33 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_that_is_read_makes_it_panic(
+        kind in 0..4u8, bytes in proptest::collection::vec(any::<u8>(), 0..600), place in 0..300usize
+    ) {
+        use std::io::Write as _;
+        let line = Request::put("192.0.2.7", at("10:00").as_second()).line(1);
+        let record = format!(r#"{{"Records":[{{"eventTime":"2026-11-23T10:00:00Z","eventName":"PutObject",
+            "sourceIPAddress":"192.0.2.7","userAgent":"[{UPLOAD}]"}}]}}"#);
+        let mut text = match kind {
+            0 => Vec::new(),
+            1 => line.into_bytes(),
+            _ => record.into_bytes(),
+        };
+        let place = place.min(text.len());
+        text.splice(place..place, bytes.iter().copied());
+        if kind == 3 {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(&text).unwrap();
+            text = packed.finish().unwrap();
+            text.truncate(text.len() - text.len() / 5);
+        }
+        let mut guard = Guard::new(Rules::default(), tokens(), State::default(), at("10:30"));
+        _ = guard.read(text.as_slice());
+        let verdict = guard.finish();
+        prop_assert!(verdict.tally.examples.iter().all(|example| !example.contains(UPLOAD)));
+    }
 
     #[test]
     fn however_a_log_is_split_ordered_and_repeated_the_same_follows(

@@ -75,7 +75,7 @@ fn a_policy_that_is_not_understood_is_an_error() {
         (&POLICY[..POLICY.len() - 1], "cannot be read"),
         (&POLICY.replace("\"Version\"", "\"Versoin\""), "cannot be read"),
         (&POLICY.replace("DenyUnknownToken", "Other"), "it has no statement `DenyUnknownToken`"),
-        (&POLICY.replace("aws:PrincipalArn", "aws:username"), "exempts no role"),
+        (&POLICY.replace("aws:PrincipalArn", "aws:userid"), "exempts no role"),
         (&POLICY.replace("ArnNotLike", "ArnLike"), "has `ArnLike` for `aws:PrincipalArn`"),
         (&POLICY.replace("AllowUpload", "DenyUnknownToken"), "two statements"),
         (&POLICY.replace("AllowUpload", "DenyGuarded"), "does not deny addresses"),
@@ -95,6 +95,45 @@ fn roles_are_exempt_in_whatever_way_the_module_writes_it() {
         *condition,
         json!({ "aws:PrincipalArn": ["arn:aws:iam::123456789012:role/deploy"] })
     );
+}
+
+#[test]
+fn what_a_function_signs_is_denied_to_the_address_that_sends_it() {
+    let exempt = |arns: &[&str]| {
+        let mut policy: Value = serde_json::from_str(POLICY).unwrap();
+        let statements = policy["Statement"].as_array_mut().unwrap();
+        statements[1]["Condition"]["ArnNotLike"]["aws:PrincipalArn"] = json!(arns);
+        statements.push(json!({
+            "Sid": "DenyOverwrite", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::reports/*",
+            "Condition": { "Null": { "s3:if-none-match": "true" },
+                "StringNotLike": { "aws:PrincipalArn": "arn:aws:iam::123456789012:role/upload" } },
+        }));
+        let change = with_blocks(&policy.to_string(), &[block("192.0.2.7/32", 1)]).unwrap();
+        let statements = statements_of(&change.policy.unwrap());
+        statements[4]["Condition"]["ArnNotLike"]["aws:PrincipalArn"].clone()
+    };
+    let (deploy, upload) =
+        ("arn:aws:iam::123456789012:role/deploy", "arn:aws:iam::123456789012:role/upload");
+    assert_eq!(exempt(&[deploy, upload]), json!([deploy]));
+    assert_eq!(exempt(&[upload]), json!([upload]), "never a statement that denies everybody");
+}
+
+#[test]
+fn the_tokens_are_those_that_the_policy_lets_in() {
+    let allow = r#"{ "Sid": "AllowManageObjects", "Effect": "Allow", "Condition": { "StringEquals":
+        { "aws:UserAgent": ["made-up-3", "made-up-4"], "aws:Referer": "https://x" } } },
+        { "Sid": "AllowUpload","#;
+    let upload = r#""Condition": { "StringEquals": { "aws:useragent": "made-up-1",
+        "aws:Referer": ["https://x"] } }"#;
+    let policy = POLICY
+        .replace("{ \"Sid\": \"AllowUpload\",", allow)
+        .replace("\"Condition\": {\"NumericLessThan\":{\"x\": 1.50e1}}", upload);
+    let tokens = tokens(&policy).unwrap();
+    let named: Vec<_> = tokens.all().map(ToString::to_string).collect();
+    assert_eq!(named, ["upload token 1 of 1", "desk token 1 of 2", "desk token 2 of 2"]);
+    assert!(tokens.is_referer(b"https://x") && tokens.find(b"made-up-4") == Some(2));
+    assert!(super::tokens(&POLICY.replace("AllowUpload", "Other")).is_err());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use serde::Deserialize;
 pub struct Rules {
     /// Networks that are never blocked.
     pub allow: Vec<Net>,
-    /// ARNs of roles whose requests are not looked at.
+    /// ARNs of roles and users whose requests are not looked at.
     pub exempt_roles: Vec<String>,
     /// How many seconds the first, second, … block lasts; never empty.
     pub terms: Vec<i64>,
@@ -117,6 +117,13 @@ impl Rules {
     #[must_use]
     pub fn allowing(mut self, networks: impl IntoIterator<Item = Net>) -> Self {
         self.allow.extend(networks);
+        self
+    }
+
+    /// Adds roles and users, by ARN, whose requests are not looked at.
+    #[must_use]
+    pub fn exempting(mut self, arns: impl IntoIterator<Item = String>) -> Self {
+        self.exempt_roles.extend(arns);
         self
     }
 

@@ -6,11 +6,14 @@
 //! those of the function's role.
 
 use collect_core::bundle::slug;
-use collect_lambda::upload::{LARGEST, Pace, Place, Request, Upload};
+use collect_lambda::{
+    settings::{needed, unset, variable},
+    upload::{LARGEST, Pace, Place, Request, Upload},
+};
 use collect_sinks::aws::{self, Keys};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use std::{env, sync::Mutex};
+use std::sync::Mutex;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -31,7 +34,7 @@ fn configured() -> Result<Upload, Error> {
     Ok(Upload {
         place: Place { bucket, region, url },
         keys: Keys::read(&variable).map_err(unset)?,
-        products: env::var("COLLECT_UPLOAD_PRODUCTS")
+        products: variable("COLLECT_UPLOAD_PRODUCTS")
             .map(|names| names.split_whitespace().map(slug).collect())
             .unwrap_or_default(),
         largest: number("COLLECT_UPLOAD_MAX_BYTES")?.unwrap_or(LARGEST).min(LARGEST),
@@ -40,20 +43,8 @@ fn configured() -> Result<Upload, Error> {
     })
 }
 
-fn needed(name: &str) -> Result<String, Error> {
-    variable(name).ok_or_else(|| unset(name))
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok()
-}
-
-fn unset(name: &str) -> Error {
-    format!("the environment variable `{name}` is not set").into()
-}
-
 fn number<N: std::str::FromStr>(name: &str) -> Result<Option<N>, Error> {
-    let Ok(text) = env::var(name) else {
+    let Some(text) = variable(name) else {
         return Ok(None);
     };
     let number = text.parse().map_err(|_| format!("`{name}` is no number: `{text}`"))?;

@@ -7,9 +7,11 @@
 mod failure;
 mod mask;
 pub mod upload;
+mod webhook;
 
 pub use failure::Failure;
 pub use mask::{Mask, visible};
+pub use webhook::Webhook;
 
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, redirect};
 use std::{

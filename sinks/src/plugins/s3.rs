@@ -260,6 +260,7 @@ impl S3 {
         let delivery = Delivery {
             access,
             referer: self.referer.as_deref(),
+            pseudonym: context.host,
             client,
             bundle,
             watch: context.watch,

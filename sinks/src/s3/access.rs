@@ -26,6 +26,9 @@ pub(crate) const SET_KEYS: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCES
 /// The header that carries the SHA-256 of an object.
 pub(crate) const CHECKSUM: &str = "x-amz-checksum-sha256";
 
+/// The header that carries what stands in for the host.
+const HOST: &str = "x-amz-meta-host";
+
 /// A way in, with its credentials at hand.
 pub(crate) enum Access {
     /// Nobody in particular, let in by the bucket's policy for what stands in `User-Agent`.
@@ -100,6 +103,7 @@ impl Access {
         &self,
         bundle: &Sealed,
         referer: Option<&str>,
+        pseudonym: Option<&str>,
     ) -> Result<(Url, HeaderMap), DeliveryError> {
         let checksum = STANDARD.encode(bundle.sha256());
         let mut headers = HeaderMap::new();
@@ -115,6 +119,11 @@ impl Access {
         if self.takes_checksum() {
             headers.insert(HeaderName::from_static(CHECKSUM), header(&checksum, "checksum")?);
         }
+        // Who signed a URL knew no header of the bundle's own.
+        let pseudonym = pseudonym.filter(|_| !matches!(self, Self::Presigned(_)));
+        if let Some(pseudonym) = pseudonym {
+            headers.insert(HeaderName::from_static(HOST), header(pseudonym, "host")?);
+        }
         let url = match self {
             Self::Token(target, _) => target.bucket.object_url(bundle.key()),
             Self::Presigned(url) | Self::Function(url) => url.clone(),
@@ -123,6 +132,9 @@ impl Access {
                 let mut put = target.bucket.put_object(Some(&credentials), bundle.key());
                 put.headers_mut().insert("if-none-match", "*");
                 put.headers_mut().insert(CHECKSUM, &checksum);
+                if let Some(pseudonym) = pseudonym {
+                    put.headers_mut().insert(HOST, pseudonym);
+                }
                 put.sign_with_time(SIGNATURE_LIFE, &Timestamp::now())
             }
         };

@@ -30,6 +30,8 @@ const LISTEN_LONGER: u32 = 10;
 pub(crate) struct Delivery<'a> {
     pub(crate) access: Access,
     pub(crate) referer: Option<&'a str>,
+    /// What stands in for the host.
+    pub(crate) pseudonym: Option<&'a str>,
     pub(crate) client: Client,
     pub(crate) bundle: &'a Sealed,
     pub(crate) watch: &'a dyn Watch,
@@ -98,7 +100,7 @@ impl Delivery<'_> {
             let location = form.location();
             return Ok(Request { upload: form.upload(self.bundle, file()?), location, mask });
         }
-        let (url, headers) = self.access.put(self.bundle, self.referer)?;
+        let (url, headers) = self.access.put(self.bundle, self.referer, self.pseudonym)?;
         let location = http::bare(&url);
         let upload = Upload {
             method: Method::PUT,

@@ -44,6 +44,11 @@ impl<'k> Report<'k> {
         })
     }
 
+    /// Whether a file's name is that of a report.
+    pub(super) fn of_name(name: &str) -> bool {
+        object_key(name).is_some_and(|key| Report::of(&key).is_some())
+    }
+
     /// What it is quoted by.
     pub(super) fn quote(&self) -> &'k str {
         &self.id[..self.id.len().min(QUOTE)]
@@ -57,7 +62,7 @@ pub(super) fn file_name(key: &str) -> &str {
 
 /// The key of the report that a companion belongs to; none if it is no companion.
 pub(super) fn companion_of(key: &str) -> Option<&str> {
-    key.strip_suffix(COMPANION).filter(|report| report.ends_with(".age"))
+    key.strip_suffix(COMPANION).filter(|report| report.strip_suffix(".age").is_some())
 }
 
 /// What the keys of a day begin with, without the `/` behind it.

@@ -3,6 +3,7 @@
 use super::{
     Context, IN_FLIGHT,
     key::{Report, file_name},
+    run,
     stream::{Item, Items, Kind, Scope},
     table::Table,
     ticket::{self, Known},
@@ -62,7 +63,7 @@ pub(super) fn list(context: &Context<'_>, wanted: &List) -> Result<Exit, Failure
         since: wanted.since.as_ref().map(|since| since.resolve(now, &zone)),
         until: wanted.until.as_ref().map(|until| until.resolve(now, &zone)),
     };
-    context.run(async {
+    run(async {
         let failed = |error| context.failure("cannot list the reports", error);
         let items = Items::open(&context.bucket, scope).await.map_err(failed)?;
         let items = items.stream().map_err(failed);
@@ -97,7 +98,7 @@ async fn show(
     let mut table = Table::new(context.voice, &wanted.columns, zone);
     while let Some(row) = rows.try_next().await? {
         // Whoever reads has had enough.
-        if !table.add(row) {
+        if !table.add(&row) {
             return Ok(Exit::Complete);
         }
     }

@@ -36,14 +36,6 @@ pub(crate) struct Context<'c> {
 }
 
 impl Context<'_> {
-    /// Runs `work` to its end.
-    fn run<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        http::run(work).map_err(|error| {
-            Failure::unusable(format!("this host gives no means to ask: {error}"))
-                .help("free memory and file descriptors")
-        })?
-    }
-
     /// An error of the bucket, in words that show nothing they should not.
     fn failure(&self, what: &str, error: BucketError) -> Failure {
         let failure = Failure::from(error);
@@ -62,6 +54,14 @@ impl Context<'_> {
         self.bucket = self.bucket.watched(Arc::new(follower));
         Ok(self)
     }
+}
+
+/// Runs `work` to its end.
+fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    http::run(work).map_err(|error| {
+        Failure::unusable(format!("this host gives no means to ask: {error}"))
+            .help("free memory and file descriptors")
+    })?
 }
 
 /// Does what the command line says.

@@ -88,9 +88,14 @@ impl Items {
             Some(products) => {
                 products.iter().map(|product| Lane::of_product(bucket, product, &scope)).collect()
             }
-            None => vec![Lane::of(bucket.list(REPORTS, ""), None)],
+            None => return Ok(Self::of(bucket.list(REPORTS, ""), scope)),
         };
         Ok(Self { lanes, scope })
+    }
+
+    /// The items of one listing, in its order.
+    pub(super) fn of(listing: Listing, scope: Scope) -> Self {
+        Self { lanes: vec![Lane::of(listing, None)], scope }
     }
 
     /// The next item; none when there is no more.

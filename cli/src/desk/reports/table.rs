@@ -2,7 +2,10 @@
 
 use super::list::Row;
 use crate::{
-    desk::{args::Column, voice::Voice},
+    desk::{
+        args::Column,
+        voice::{self, Voice},
+    },
     text,
 };
 use jiff::tz::TimeZone;
@@ -36,12 +39,12 @@ impl<'t> Table<'t> {
     }
 
     /// Adds a line. Says whether anybody still reads.
-    pub(super) fn add(&mut self, row: Row) -> bool {
+    pub(super) fn add(&mut self, row: &Row) -> bool {
         self.rows += 1;
         if self.voice.json {
-            return self.voice.object(&row);
+            return self.voice.object(row);
         }
-        let cells: Vec<_> = self.columns.iter().map(|column| self.cell(*column, &row)).collect();
+        let cells: Vec<_> = self.columns.iter().map(|column| self.cell(*column, row)).collect();
         if self.begun {
             return self.write(&cells);
         }
@@ -61,13 +64,13 @@ impl<'t> Table<'t> {
     fn begin(&mut self) -> bool {
         self.begun = true;
         let waiting = std::mem::take(&mut self.waiting);
-        waiting.iter().for_each(|cells| self.widen(cells));
+        self.widen_all(&waiting);
         let needed: usize = self.widths.iter().map(|width| width + GAP.len()).sum();
-        if self.voice.width().is_some_and(|width| needed > width + GAP.len()) {
+        if voice::width().is_some_and(|width| needed > width + GAP.len()) {
             self.short = true;
             self.widths = self.columns.iter().map(|column| title(*column).len()).collect();
             let waiting: Vec<Vec<_>> = waiting.iter().map(|cells| self.shortened(cells)).collect();
-            waiting.iter().for_each(|cells| self.widen(cells));
+            self.widen_all(&waiting);
         }
         let titles: Vec<_> = self.columns.iter().map(|column| self.title(*column)).collect();
         let style = self.voice.styles.output;
@@ -79,6 +82,12 @@ impl<'t> Table<'t> {
         let cells = if self.short { self.shortened(cells) } else { cells.to_vec() };
         self.widen(&cells);
         self.voice.line(&self.line(&cells))
+    }
+
+    fn widen_all(&mut self, lines: &[Vec<String>]) {
+        for cells in lines {
+            self.widen(cells);
+        }
     }
 
     fn widen(&mut self, cells: &[String]) {
@@ -101,7 +110,7 @@ impl<'t> Table<'t> {
             line += GAP;
         }
         let line = line.trim_end();
-        match self.voice.width() {
+        match voice::width() {
             Some(width) if line.chars().count() > width => {
                 line.chars().take(width - 1).chain(['…']).collect()
             }
@@ -155,5 +164,16 @@ fn title(column: Column) -> &'static str {
         Column::Size => "SIZE",
         Column::Ticket => "TICKET",
         Column::Name => "NAME",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_name_has_no_room_the_id_stands_that_the_other_commands_take() {
+        assert_eq!(short("shop-20261123T104205Z-k7m2p9qa4x.tar.xz.age"), "k7m2p9qa");
+        assert_eq!(short("reports/shop-1/junk-file.tar.age"), "reports/shop-1/junk-file.tar.age");
     }
 }

@@ -12,7 +12,8 @@ const MOST: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ticket {
     /// Its number.
-    pub(super) ticket: String,
+    #[serde(rename = "ticket")]
+    pub(super) number: String,
     /// Where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) url: Option<String>,
@@ -63,7 +64,7 @@ impl Known {
                     State::Closed => " closed",
                     State::Unknown => "",
                 };
-                format!("{}{state}", text::one_line(&ticket.ticket))
+                format!("{}{state}", text::one_line(&ticket.number))
             }
         }
     }

@@ -125,6 +125,13 @@ impl BucketOptions {
         Self { bucket: bucket.to_owned(), ..self.clone() }
     }
 
+    /// The same bucket, by keys from the environment instead of the desk's token: for what a token
+    /// may not do, such as reading logs and editing the policy.
+    #[must_use]
+    pub fn with_keys(&self) -> Self {
+        Self { access: Some(BucketAccess::Keys), desk_token: None, ..self.clone() }
+    }
+
     /// Opens the bucket: nothing is sent yet. Relative files are meant from `base`.
     ///
     /// # Errors

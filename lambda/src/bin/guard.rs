@@ -1,0 +1,82 @@
+//! The function `guard`; see `collect_lambda::guard`.
+//!
+//! The Terraform module sets `COLLECT_BUCKET`, `COLLECT_LOG_BUCKET`, `COLLECT_LOG_PREFIX`,
+//! `COLLECT_ALLOWED_ADDRESSES` and `COLLECT_EXEMPT` (lists, with spaces between), and
+//! `COLLECT_ALERT_TOPIC` and `COLLECT_ALERT_WEBHOOK`, each if there is one; `AWS_ENDPOINT_URL` is for
+//! servers that are not Amazon's. Region and keys are those of the function's role.
+
+use collect_guard::Net;
+use collect_lambda::{
+    guard::{Alerts, Event, Patrol},
+    settings::{needed, unset, variable},
+};
+use collect_sinks::{
+    aws::{self, Keys, Topic},
+    http::Webhook,
+    patrol::Logs,
+    s3::{Bucket, BucketAccess, BucketOptions},
+};
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use std::{io, path::Path, sync::Arc};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let patrol = Arc::new(std::sync::Mutex::new(configured()?));
+    run(service_fn(|event: LambdaEvent<Event>| {
+        let patrol = Arc::clone(&patrol);
+        async move {
+            // It waits for the network by itself, which a thread of the runtime must not.
+            let run = tokio::task::spawn_blocking(move || {
+                let patrol = patrol.lock().map_err(|_| "an earlier run failed")?;
+                patrol.run(&event.payload, Timestamp::now(), &mut io::stdout())?;
+                Ok::<_, Error>(())
+            });
+            run.await?
+        }
+    }))
+    .await
+}
+
+fn configured() -> Result<Patrol, Error> {
+    let allowed: Vec<Net> = list("COLLECT_ALLOWED_ADDRESSES")
+        .map(|net| net.parse().map_err(|error| format!("COLLECT_ALLOWED_ADDRESSES: {error}")))
+        .collect::<Result<_, _>>()?;
+    let exempt: Vec<String> = list("COLLECT_EXEMPT").collect();
+    let topic = variable("COLLECT_ALERT_TOPIC").map(|arn| -> Result<_, Error> {
+        Ok((Topic::new(&arn, &variable)?, Keys::read(&variable).map_err(unset)?))
+    });
+    let webhook = variable("COLLECT_ALERT_WEBHOOK")
+        .map(|url| Webhook::new(&url).map_err(|why| format!("COLLECT_ALERT_WEBHOOK: {why}")));
+    Ok(Patrol {
+        reports: bucket(needed("COLLECT_BUCKET")?)?,
+        logs: Logs::new(bucket(needed("COLLECT_LOG_BUCKET")?)?),
+        prefix: needed("COLLECT_LOG_PREFIX")?,
+        adjust: Box::new(move |rules| rules.allowing(allowed.clone()).exempting(exempt.clone())),
+        alerts: Alerts { topic: topic.transpose()?, webhook: webhook.transpose()? },
+    })
+}
+
+fn list(name: &str) -> impl Iterator<Item = String> {
+    let items: Vec<_> = variable(name)
+        .map(|text| text.split_whitespace().map(str::to_owned).collect())
+        .unwrap_or_default();
+    items.into_iter()
+}
+
+fn bucket(name: String) -> Result<Bucket, Error> {
+    let endpoint = aws::endpoint("s3", &variable);
+    let options = BucketOptions {
+        bucket: name,
+        region: needed("AWS_REGION")?,
+        // Elsewhere a bucket's name need not be a host's.
+        path_style: endpoint.is_some(),
+        endpoint: endpoint.unwrap_or_default(),
+        access: Some(BucketAccess::Keys),
+        ..BucketOptions::default()
+    };
+    options.open(Path::new("/"), &variable).map_err(|error| {
+        let help = error.help().map(|help| format!("; help: {help}")).unwrap_or_default();
+        format!("{error}{help}").into()
+    })
+}
