@@ -79,7 +79,7 @@ resource "aws_s3_object" "guard_retired" {
   count        = var.guard_zip == null ? 0 : 1
   bucket       = aws_s3_bucket.logs.id
   key          = "${local.guard_prefix}retired.json"
-  content      = jsonencode(var.retired_tokens)
+  content      = jsonencode([for token in var.retired_tokens : sha256(token)])
   content_type = "application/json"
   tags         = local.tags
 
