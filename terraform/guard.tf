@@ -62,7 +62,8 @@ module "guard" {
   ]
 }
 
-# What does not fit into a function's settings, of which there are 4 KB, and must not be seen there.
+# What does not fit into a function's settings, of which there are 4 KB, or must not be seen there. The
+# logs beside it hold tokens too; only guard and who is exempt may read them.
 resource "aws_s3_object" "guard_rules" {
   count        = var.guard_zip == null ? 0 : 1
   bucket       = aws_s3_bucket.logs.id

@@ -142,9 +142,9 @@ variable "upload_per_address" {
 }
 
 variable "upload_concurrency" {
-  description = "How many instances of the upload function may run, which bounds what a flood costs; -1 leaves it to the account, whose limit may be too low to set some aside."
+  description = "How many instances of the upload function may run, which bounds what a flood costs. Each counts for itself how often an address asks. -1 leaves it to the account, whose limit may be too low to set some aside."
   type        = number
-  default     = 5
+  default     = 1
 
   validation {
     condition     = var.upload_concurrency == -1 || (var.upload_concurrency >= 1 && var.upload_concurrency <= 100)

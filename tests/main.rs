@@ -32,6 +32,8 @@ mod policy;
 #[cfg(test)]
 mod policy_2017;
 #[cfg(test)]
+mod policy_roles;
+#[cfg(test)]
 mod private_collector;
 #[cfg(test)]
 mod profiles;
@@ -45,6 +47,8 @@ mod secrets;
 mod signals;
 #[cfg(test)]
 mod terraform;
+#[cfg(test)]
+mod terraform_variables;
 #[cfg(test)]
 mod upload_function;
 #[cfg(test)]
