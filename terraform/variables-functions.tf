@@ -206,3 +206,15 @@ variable "refused_per_hour" {
     error_message = "refused_per_hour has to be at least 1."
   }
 }
+
+variable "alert_webhook" {
+  description = "Address that guard posts what it found to, as JSON, besides the topic. Often a secret itself."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.alert_webhook == null || can(regex("^https://[^\\s/]+(/\\S*)?$", var.alert_webhook))
+    error_message = "alert_webhook has to be an https address, such as https://hooks.example.com/abc."
+  }
+}

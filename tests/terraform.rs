@@ -205,10 +205,21 @@ fn a_new_log_starts_the_real_guard() {
     let emulator = &applied.emulator;
     let log = "/bug-reports-logs/access/111122223333/eu-central-1/bug-reports/2026/11/23/\
         2026-11-23-10-00-00-0123456789ABCDEF";
-    emulator.ask(&["--request", "PUT", "--data-binary", ""], log);
-    wait_for("guard keeps what it has seen", Duration::from_mins(1), || {
-        let keys = emulator.ask(&[], "/bug-reports-logs?list-type=2&prefix=guard/");
-        keys.contains("<Key>guard/state.json</Key>").then_some(())
+    let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
+    let guesses = (0..30).map(|guess| {
+        format!(
+            "79a59df900b949e5 {BUCKET} [{time}] 192.0.2.66 - ID{guess:06} REST.GET.BUCKET - \
+             \"GET /?list-type=2 HTTP/1.1\" 403 AccessDenied 243 - 7 - \"{REFERER}\" \"guess-{guess}\" -\n"
+        )
+    });
+    emulator.ask(&["--request", "PUT", "--data-binary", &guesses.collect::<String>()], log);
+    wait_for("guard keeps the address out", Duration::from_mins(1), || {
+        let policy: Value =
+            serde_json::from_str(&emulator.ask(&[], "/bug-reports?policy")).unwrap();
+        let mut statements = policy["Statement"].as_array().unwrap().iter();
+        let guarded = statements.find(|statement| statement["Sid"] == "DenyGuarded")?;
+        let denied = &guarded["Condition"]["IpAddress"]["aws:SourceIp"];
+        (*denied == json!(["192.0.2.66/32"])).then_some(())
     });
 }
 

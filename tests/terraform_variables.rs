@@ -29,7 +29,7 @@ const NETWORK: &str = "has to be an address or a network";
 const TOKEN: &str = "has to be 24 to 128 letters, digits and ._~-, without spaces.";
 
 /// What is wrong by itself.
-const ALONE: [Bad; 53] = [
+const ALONE: [Bad; 54] = [
     bad("bucket", r#""bug_reports""#, "S3 refuses `_`"),
     bad("bucket", r#""Bug-Reports""#, "lower-case letters"),
     bad("bucket", r#""ab""#, "3 to 55"),
@@ -93,6 +93,11 @@ const ALONE: [Bad; 53] = [
     bad("upload_concurrency", "0", "upload_concurrency has to be from 1 to 100, or -1."),
     bad("architecture", r#""riscv64""#, "architecture has to be x86_64 or arm64."),
     bad("alert_topic_arn", r#""alerts""#, "alert_topic_arn has to be the ARN of a topic"),
+    bad(
+        "alert_webhook",
+        r#""http://hooks.example.com/x""#,
+        "alert_webhook has to be an https address",
+    ),
     bad("alert_emails", r#"["operations"]"#, "Each of alert_emails has to be an e-mail address."),
     bad("refused_per_hour", "0", "refused_per_hour has to be at least 1."),
     bad(

@@ -54,6 +54,8 @@ fn command(folder: &Path, account: &str, port: u16) -> Command {
         .env("GATEWAY_PORT", port.to_string())
         .env("MINISTACK_ACCOUNT_ID", account)
         .env("MINISTACK_REGION", "eu-central-1")
+        // Where the functions that it starts find it.
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
         .env("HOME", folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
