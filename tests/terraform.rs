@@ -205,10 +205,16 @@ fn a_new_log_starts_the_real_guard() {
     let emulator = &applied.emulator;
     let log = "/bug-reports-logs/access/111122223333/eu-central-1/bug-reports/2026/11/23/\
         2026-11-23-10-00-00-0123456789ABCDEF";
-    emulator.ask(&["--request", "PUT", "--data-binary", ""], log);
-    wait_for("guard keeps what it has seen", Duration::from_mins(1), || {
-        let keys = emulator.ask(&[], "/bug-reports-logs?list-type=2&prefix=guard/");
-        keys.contains("<Key>guard/state.json</Key>").then_some(())
+    let line = format!(
+        "79a59df900b949e5 {BUCKET} [23/Nov/2026:09:58:00 +0000] 192.0.2.66 - 3E57427F3EXAMPLE \
+         REST.GET.BUCKET - \"GET /?list-type=2 HTTP/1.1\" 403 AccessDenied 243 - 7 - \"-\" \
+         \"made-up-guess\" -\n"
+    );
+    emulator.ask(&["--request", "PUT", "--data-binary", &line], log);
+    wait_for("guard is started", Duration::from_mins(1), || {
+        let log = emulator.log();
+        let event = log.split("S3 notification → Lambda bug-reports-guard").nth(1)?;
+        event.contains("environment spawned for bug-reports-guard").then_some(())
     });
 }
 

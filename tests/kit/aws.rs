@@ -3,7 +3,7 @@
 use super::{find, free_ports, wait_for};
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -14,6 +14,7 @@ use std::{
 pub(crate) struct Emulator {
     /// Its address.
     pub(crate) endpoint: String,
+    folder: PathBuf,
 }
 
 impl Emulator {
@@ -28,7 +29,12 @@ impl Emulator {
             let answer = Command::new("curl").args(["-sf", "--max-time", "5", &health]).output();
             answer.unwrap().status.success().then_some(())
         });
-        Self { endpoint }
+        Self { endpoint, folder: folder.to_owned() }
+    }
+
+    /// What it has written to its log: which function it started, and why.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("emulator.log")).unwrap()
     }
 
     /// What it says to an unsigned request, which it takes as one of the account.
