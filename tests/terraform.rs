@@ -208,7 +208,7 @@ fn a_new_log_starts_the_real_guard() {
     let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
     let guesses = (0..30).map(|guess| {
         format!(
-            "79a59df900b949e5 {BUCKET} [{time}] 192.0.2.66 - ID{guess:06} REST.GET.BUCKET - \
+            "79a59df900b949e5 {BUCKET} [{time}] 198.51.100.66 - ID{guess:06} REST.GET.BUCKET - \
              \"GET /?list-type=2 HTTP/1.1\" 403 AccessDenied 243 - 7 - \"{REFERER}\" \"guess-{guess}\" -\n"
         )
     });
@@ -219,7 +219,7 @@ fn a_new_log_starts_the_real_guard() {
         let mut statements = policy["Statement"].as_array().unwrap().iter();
         let guarded = statements.find(|statement| statement["Sid"] == "DenyGuarded")?;
         let denied = &guarded["Condition"]["IpAddress"]["aws:SourceIp"];
-        (*denied == json!(["192.0.2.66/32"])).then_some(())
+        (*denied == json!(["198.51.100.66/32"])).then_some(())
     });
 }
 
