@@ -158,6 +158,8 @@ pub(crate) struct Applied {
     pub(crate) root: Root,
     /// The second plan, in Terraform's JSON.
     pub(crate) second_plan: Value,
+    /// The bucket's policy as it was applied; later guard may have edited it.
+    pub(crate) policy: String,
     /// Whether the zips hold the real functions, by their names.
     pub(crate) functions: Vec<(&'static str, bool)>,
 }
@@ -177,7 +179,8 @@ impl Applied {
         let root = Root::at(&emulator.endpoint, "root", &modules());
         root.run(&["apply", "-input=false", "-auto-approve"]);
         let second_plan = root.plan();
-        Self { emulator, root, second_plan, functions }
+        let policy = emulator.ask(&[], &format!("/{BUCKET}?policy"));
+        Self { emulator, root, second_plan, policy, functions }
     }
 
     /// An attribute of a resource, as read back by the second plan.
