@@ -44,6 +44,7 @@ pub(crate) struct Seaweed {
     server: Child,
     https: u16,
     http: u16,
+    ports: Vec<u16>,
 }
 
 impl Seaweed {
@@ -71,7 +72,7 @@ impl Seaweed {
 
         let ports = free_ports(PORTS.len());
         let server = start_weed(folder.path(), &ports);
-        let mut seaweed = Self { folder, server, https: ports[0], http: ports[1] };
+        let mut seaweed = Self { folder, server, https: ports[0], http: ports[1], ports };
         let deadline = Instant::now() + Duration::from_secs(30);
         while !seaweed.answers() {
             if Instant::now() > deadline || seaweed.server.try_wait().unwrap().is_some() {
@@ -290,6 +291,19 @@ impl Drop for Seaweed {
     fn drop(&mut self) {
         _ = self.server.kill();
         _ = self.server.wait();
+        // Killed, it leaves its sockets, whose folder cannot be chosen.
+        for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let port = name.to_str().and_then(|name| {
+                name.strip_prefix("seaweedfs-")?.strip_suffix(".sock")?.rsplit('-').next()
+            });
+            if port
+                .and_then(|port| port.parse().ok())
+                .is_some_and(|port| self.ports.contains(&port))
+            {
+                _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
