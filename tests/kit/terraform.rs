@@ -45,7 +45,10 @@ pub(crate) fn no_terraform() -> bool {
 /// The folder with the provider, in the form of a mirror.
 fn plugins() -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("COLLECT_TERRAFORM_PLUGINS")?);
-    folder.join("registry.terraform.io/hashicorp/aws").is_dir().then_some(folder)
+    // Below the name of the registry.
+    let mut registries = fs::read_dir(&folder).ok()?.flatten();
+    let holds = registries.any(|registry| registry.path().join("hashicorp/aws").is_dir());
+    holds.then_some(folder)
 }
 
 /// A folder with a root module in it.
