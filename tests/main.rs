@@ -44,6 +44,8 @@ mod signals;
 #[cfg(test)]
 mod terraform;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod upload_function;
 #[cfg(test)]
 mod vendors;
