@@ -15,15 +15,14 @@ module "guard" {
   tags            = local.tags
 
   # Tokens and Referer are not among them: guard reads the policy anyway.
-  environment = {
+  environment = merge(var.alert_webhook == null ? {} : { COLLECT_ALERT_WEBHOOK = var.alert_webhook }, {
     COLLECT_BUCKET            = aws_s3_bucket.reports.id
     COLLECT_LOG_BUCKET        = aws_s3_bucket.logs.id
     COLLECT_LOG_PREFIX        = local.log_prefix
-    COLLECT_GUARD_PREFIX      = local.guard_prefix
     COLLECT_ALERT_TOPIC       = local.alert_topic_arn
     COLLECT_ALLOWED_ADDRESSES = join(" ", var.allowed_addresses)
     COLLECT_EXEMPT            = join(" ", local.administrators)
-  }
+  })
 
   statements = [
     {
@@ -62,7 +61,8 @@ module "guard" {
   ]
 }
 
-# What does not fit into a function's settings, of which there are 4 KB, and must not be seen there.
+# What does not fit into a function's settings, of which there are 4 KB, or must not be seen there. The
+# logs beside it hold tokens too; only guard and who is exempt may read them.
 resource "aws_s3_object" "guard_rules" {
   count        = var.guard_zip == null ? 0 : 1
   bucket       = aws_s3_bucket.logs.id

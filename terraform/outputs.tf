@@ -11,6 +11,16 @@ output "profile_section" {
   TOML
 }
 
+output "profile_section_by_url" {
+  description = "The same without a token, by the upload function, where there is one."
+  value = var.upload_url ? trimspace(<<-TOML
+    [deliver.bucket]
+    use = "s3"
+    upload-url = "${aws_lambda_function_url.upload[0].function_url}"
+  TOML
+  ) : null
+}
+
 output "desk_config" {
   description = "The desk.toml of collect-desk. Holds the desk token."
   sensitive   = true

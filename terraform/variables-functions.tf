@@ -142,9 +142,9 @@ variable "upload_per_address" {
 }
 
 variable "upload_concurrency" {
-  description = "How many instances of the upload function may run, which bounds what a flood costs; -1 leaves it to the account, whose limit may be too low to set some aside."
+  description = "How many instances of the upload function may run, which bounds what a flood costs. Each counts for itself how often an address asks. -1 leaves it to the account, whose limit may be too low to set some aside."
   type        = number
-  default     = 5
+  default     = 1
 
   validation {
     condition     = var.upload_concurrency == -1 || (var.upload_concurrency >= 1 && var.upload_concurrency <= 100)
@@ -204,5 +204,17 @@ variable "refused_per_hour" {
   validation {
     condition     = var.refused_per_hour >= 1
     error_message = "refused_per_hour has to be at least 1."
+  }
+}
+
+variable "alert_webhook" {
+  description = "Address that guard posts what it found to, as JSON, besides the topic. Often a secret itself."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.alert_webhook == null || can(regex("^https://[^\\s/]+(/\\S*)?$", var.alert_webhook))
+    error_message = "alert_webhook has to be an https address, such as https://hooks.example.com/abc."
   }
 }

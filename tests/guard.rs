@@ -160,6 +160,14 @@ fn logs_of_a_folder_are_read_and_their_state_is_kept_in_a_file() {
     let summary = again.last().unwrap();
     assert_eq!((&summary["written"], &summary["read"]["malformed"]), (&false.into(), &1.into()));
 
+    // Blocks of another state are lifted, and that is said.
+    let other = host.path("state/other.json");
+    let empty = host.write("empty.log", "");
+    let args = ["guard", "--apply", "--logs", empty.to_str().unwrap(), "--state"];
+    let lifted = host.run([&args[..], &[other.to_str().unwrap()]].concat()).expect(0);
+    let said = "no longer kept out: 127.0.0.19/32, 127.0.0.20/32";
+    assert!(lifted.stderr.contains(said), "{}", lifted.printed());
+
     // A state that cannot be read is kept, and so is a policy.
     std::fs::write(&state, "{}").unwrap();
     apply(4);
@@ -177,6 +185,26 @@ fn without_tokens_in_the_settings_those_of_the_policy_count() {
     server.put("logs/1", log.as_bytes());
     let ended = host.run(["guard", "--logs", "s3://bug-reports/logs/"]).expect(1);
     assert!(ended.stdout.contains("(…ends 7e)"), "{}", ended.printed());
+}
+
+#[test]
+fn where_the_upload_tokens_are_not_known_nobody_is_taken_for_one_who_tries_tokens() {
+    let host = Collect::of(env!("CARGO_BIN_EXE_collect-desk"));
+    let settings = format!(
+        "[bucket]\nbucket = \"bug-reports\"\nregion = \"here\"\nreferer = \"{REFERER}\"\n\
+         desk-token = \"{DESK_TOKEN}\"\n"
+    );
+    host.write("config/collect/desk.toml", settings);
+    let log: String = (0..30).map(|n| line(n, HONEST, 200, UPLOAD_TOKEN)).collect();
+    let log = host.write("access.log", log);
+    let ended = host.run(["guard", "--logs", log.to_str().unwrap()]).expect(0);
+    assert!(!ended.printed().contains(HONEST), "{}", ended.printed());
+    assert!(ended.stderr.contains("`[guard] upload-tokens"), "{}", ended.printed());
+    // A folder without logs is not the same as logs without abuse.
+    let folder = host.path("nothing");
+    std::fs::create_dir(&folder).unwrap();
+    let ended = host.run(["guard", "--logs", folder.to_str().unwrap()]).expect(0);
+    assert!(ended.stderr.contains("there is nothing to read"), "{}", ended.printed());
 }
 
 #[test]

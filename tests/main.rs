@@ -18,6 +18,8 @@ mod faults;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod guard_function;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identities;
@@ -29,6 +31,8 @@ mod own_secrets;
 mod policy;
 #[cfg(test)]
 mod policy_2017;
+#[cfg(test)]
+mod policy_roles;
 #[cfg(test)]
 mod private_collector;
 #[cfg(test)]
@@ -43,6 +47,8 @@ mod secrets;
 mod signals;
 #[cfg(test)]
 mod terraform;
+#[cfg(test)]
+mod terraform_variables;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! `terraform/`, applied to an emulator of AWS.
 
 use crate::kit::{
-    DESK_TOKEN, REFERER, UPLOAD_TOKEN,
+    Collect, DESK_TOKEN, REFERER, UPLOAD_TOKEN,
     policy::{BUCKET, shipped, shipped_file},
-    skip,
-    terraform::{Applied, no_terraform},
+    profile, skip,
+    terraform::{Applied, Root, no_terraform},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -64,12 +64,11 @@ fn the_policies_that_the_tests_judge_are_those_that_are_applied() {
         return;
     }
     let applied = Applied::shared();
-    let read_back = applied.emulator.ask(&[], &format!("/{BUCKET}?policy"));
     let role = |name: &str| {
         applied.json(&format!("module.all.module.{name}[0].aws_iam_role_policy.this"), "policy")
     };
     let now = json!({
-        "reports": serde_json::from_str::<Value>(&read_back).unwrap(),
+        "reports": serde_json::from_str::<Value>(&applied.policy).unwrap(),
         "logs": applied.json("module.all.aws_s3_bucket_policy.logs", "policy"),
         "roles": { "guard": role("guard"), "ticket": role("ticket"), "upload": role("upload") },
     });
@@ -82,7 +81,8 @@ fn the_policies_that_the_tests_judge_are_those_that_are_applied() {
          it\n{}",
         serde_json::to_string_pretty(&now).unwrap()
     );
-    assert!(read_back.len() < 14_336, "guard needs room: {}", read_back.len());
+    let bytes = applied.policy.len();
+    assert!(bytes < 14_336, "guard needs room: {bytes}");
 }
 
 #[test]
@@ -101,7 +101,20 @@ fn what_the_outputs_print_can_be_pasted() {
     let desk: toml::Value = toml::from_str(all["desk_config"].as_str().unwrap()).unwrap();
     assert_eq!(desk["bucket"]["desk-token"].as_str(), Some(DESK_TOKEN));
     assert_eq!(desk["bucket"]["log-bucket"].as_str(), Some("bug-reports-logs"));
-    assert!(all["upload_url"].as_str().unwrap().starts_with("http"));
+    let collect = Collect::new();
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let by_url = all["profile_section_by_url"].as_str().unwrap();
+    // Locally the address of a function is no https address.
+    let by_url = by_url.replace("http://", "https://");
+    for section in [all["profile_section"].as_str().unwrap(), &by_url] {
+        let file = collect.write("shop.toml", profile(recipient, section));
+        collect.run(["check".as_ref(), file.as_os_str()]).expect(0);
+    }
+    let desk = Collect::of(env!("CARGO_BIN_EXE_collect-desk"));
+    let nobody = "endpoint = \"https://127.0.0.1:1\"\npath-style = true\n";
+    let config = format!("{}{nobody}", all["desk_config"].as_str().unwrap());
+    desk.write("config/collect/desk.toml", config);
+    desk.run(["reports", "list"]).expect(5);
 
     let printed = applied.root.run(&["output"]);
     for token in [UPLOAD_TOKEN, DESK_TOKEN] {
@@ -131,6 +144,32 @@ fn tokens_that_nobody_gave_are_made_once() {
     assert!(!policy.contains("DenyBlockedAddresses"), "there is nothing to block: {policy}");
     assert_eq!(least["role_arns"], json!({}), "no function, no role");
     assert_eq!(least["upload_url"], Value::Null);
+}
+
+#[test]
+fn the_module_and_its_example_are_well_formed() {
+    if no_terraform() {
+        return;
+    }
+    let example = fs::read_to_string(Root::module().join("example/main.tf")).unwrap();
+    let here = format!("source = {:?}", Root::module());
+    // The provider of the kit comes instead of its own.
+    let (head, rest) = example.split_once("terraform {").unwrap();
+    let (_, rest) = rest.split_once("\nmodule ").unwrap();
+    let body = format!("{head}module {}", rest.replace("source = \"../\"", &here));
+    let root = Root::without_aws("example", &body);
+    root.run(&["validate"]);
+    let module = Root::module();
+    root.run(&["fmt", "-check", "-recursive", "-diff", module.to_str().unwrap()]);
+}
+
+#[test]
+fn the_readme_shows_the_example_as_it_is() {
+    let read = |name: &str| fs::read_to_string(Root::module().join(name)).unwrap();
+    assert!(
+        read("README.md").contains(&format!("```hcl\n{}```\n", read("example/main.tf"))),
+        "terraform/README.md does not have terraform/example/main.tf"
+    );
 }
 
 #[test]
@@ -166,25 +205,86 @@ fn a_new_log_starts_the_real_guard() {
     let emulator = &applied.emulator;
     let log = "/bug-reports-logs/access/111122223333/eu-central-1/bug-reports/2026/11/23/\
         2026-11-23-10-00-00-0123456789ABCDEF";
-    emulator.ask(&["--request", "PUT", "--data-binary", ""], log);
-    wait_for("guard keeps what it has seen", Duration::from_mins(1), || {
-        let keys = emulator.ask(&[], "/bug-reports-logs?list-type=2&prefix=guard/");
-        keys.contains("<Key>guard/state.json</Key>").then_some(())
+    let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
+    let guesses = (0..30).map(|guess| {
+        format!(
+            "79a59df900b949e5 {BUCKET} [{time}] 198.51.100.66 - ID{guess:06} REST.GET.BUCKET - \
+             \"GET /?list-type=2 HTTP/1.1\" 403 AccessDenied 243 - 7 - \"{REFERER}\" \"guess-{guess}\" -\n"
+        )
+    });
+    emulator.ask(&["--request", "PUT", "--data-binary", &guesses.collect::<String>()], log);
+    wait_for("guard keeps the address out", Duration::from_mins(1), || {
+        let policy: Value =
+            serde_json::from_str(&emulator.ask(&[], "/bug-reports?policy")).unwrap();
+        let mut statements = policy["Statement"].as_array().unwrap().iter();
+        let guarded = statements.find(|statement| statement["Sid"] == "DenyGuarded")?;
+        let denied = &guarded["Condition"]["IpAddress"]["aws:SourceIp"];
+        (*denied == json!(["198.51.100.66/32"])).then_some(())
     });
 }
 
 #[test]
-fn a_new_report_is_put_into_the_queue_of_the_ticket_function() {
+fn the_real_upload_function_hands_out_forms_for_the_applied_bucket() {
     if no_terraform() {
         return;
     }
-    let emulator = &Applied::shared().emulator;
-    let report = "/bug-reports/reports/shop/2026/11/23/shop-1.tar.xz.age";
-    let headers = ["--request", "PUT", "--header", "if-none-match: *", "--data-binary", "sealed"];
-    emulator.ask(&headers, report);
-    // The mapping takes the message as soon as it is there; the log says that it was.
-    wait_for("the ticket function is started", Duration::from_mins(1), || {
-        let log = fs::read_to_string(&emulator.log).unwrap();
-        log.contains("bug-reports-ticket").then_some(())
+    let applied = Applied::shared();
+    if !applied.functions.contains(&("upload", true)) {
+        skip("the functions are not built (`cargo build -p collect-lambda`)");
+        return;
+    }
+    let wish = json!({
+        "name": "shop-20261123T104200Z-0123456789abcdefghjkmnpqrs.tar.xz.age",
+        "size": 29,
+        "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    });
+    let event = json!({
+        "requestContext": { "http": { "method": "POST", "sourceIp": "192.0.2.7" } },
+        "body": wish.to_string(),
+        "isBase64Encoded": false,
+    });
+    let answer = applied.emulator.ask(
+        &["--request", "POST", "--data", &event.to_string()],
+        "/2015-03-31/functions/bug-reports-upload/invocations",
+    );
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let form: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let key = form["fields"]["key"].as_str().unwrap();
+    let name = wish["name"].as_str().unwrap();
+    assert_eq!(key, format!("reports/shop/2026/11/23/{name}"), "{form}");
+}
+
+#[test]
+fn a_report_waits_in_the_queue_while_its_function_fails_and_a_note_does_not() {
+    if no_terraform() {
+        return;
+    }
+    let applied = Applied::shared();
+    if applied.functions.contains(&("ticket", true)) {
+        skip("the ticket function is there, and does not fail");
+        return;
+    }
+    let emulator = &applied.emulator;
+    let folder = "/bug-reports/reports/shop/2026/11/23";
+    for name in ["shop-1.tar.xz.age.ticket.json", "shop-1.tar.xz.age"] {
+        let headers = ["--request", "PUT", "--header", "if-none-match: *", "--data-binary", "{}"];
+        emulator.ask(&headers, &format!("{folder}/{name}"));
+    }
+    let queue = applied.attribute("module.all.aws_sqs_queue.ticket[0]", "url");
+    let queue = format!("QueueUrl={}", queue.as_str().unwrap());
+    let waiting = || {
+        let ask = ["--data", "Action=GetQueueAttributes&AttributeName.1=All", "--data", &queue];
+        let answer = emulator.ask(&ask, "/");
+        let count = |name: &str| {
+            let rest = answer.split(&format!("<Name>{name}</Name>")).nth(1).unwrap();
+            let value = rest.split("<Value>").nth(1).and_then(|rest| rest.split('<').next());
+            value.unwrap().parse::<u32>().unwrap()
+        };
+        (count("ApproximateNumberOfMessages"), count("ApproximateNumberOfMessagesNotVisible"))
+    };
+    // One is the test event that S3 sends when the notification is set up.
+    wait_for("the function has been given the report", Duration::from_mins(1), || {
+        (waiting() == (0, 2)).then_some(())
     });
 }

@@ -41,6 +41,8 @@ pub struct Change {
     pub merged: Vec<Net>,
     /// Who had to be left out for lack of room, those who did least.
     pub dropped: Vec<Net>,
+    /// Whom it denied and denies no more, as it was written there.
+    pub lifted: Vec<String>,
 }
 
 /// A policy that is left alone.
@@ -113,7 +115,9 @@ pub fn with_blocks(current: &str, blocks: &[Block]) -> Result<Change, PolicyErro
         None => denied.is_empty(),
     };
     let policy = (!same).then(|| write(&denied));
-    Ok(Change { policy, denied, merged, dropped })
+    let mut lifted = existing.map_or_else(Vec::new, |number| addresses(&parsed[number]));
+    lifted.retain(|was| denied.iter().all(|net| net.to_string() != *was));
+    Ok(Change { policy, denied, merged, dropped, lifted })
 }
 
 /// What the policy lets in: upload tokens, desk tokens and Referer, each in the order of the policy.
@@ -175,6 +179,15 @@ fn is_ours(statement: &Map<String, Value>) -> Result<(), PolicyError> {
         return Ok(());
     }
     Err(unexpected(format!("its statement `{SID}` does not deny addresses")))
+}
+
+/// The addresses that the statement denies.
+fn addresses(statement: &Map<String, Value>) -> Vec<String> {
+    let keys = statement.get("Condition").and_then(|when| when.get("IpAddress"));
+    let values = keys.and_then(Value::as_object).into_iter().flatten().map(|(_, value)| value);
+    let lists =
+        values.flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), |l| l));
+    lists.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// What the statement takes from `DenyUnknownToken`: the bucket, and who is never denied.

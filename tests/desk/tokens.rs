@@ -129,6 +129,17 @@ fn the_desks_own_token_is_rotated_as_well_and_old_ones_end_when_they_are_many() 
         (0..3).map(|_| pasted(&desk.run(rotate).expect(0).stdout, "desk-token")).collect();
     assert_eq!(tokens(&path, "desk_tokens"), [made[2].clone(), made[1].clone()]);
     assert_eq!(tokens(&path, "retired_tokens"), [made[0].clone()]);
+    // A link that leads nowhere is not replaced by a file with a token.
+    let link = desk.path("link.tfvars.json");
+    std::os::unix::fs::symlink("gone/x.tfvars.json", &link).unwrap();
+    let dangling = ["tokens", "rotate", "desk", "--tfvars", link.to_str().unwrap()];
+    let refused = desk.run(dangling).expect(4);
+    assert!(refused.stderr.contains("remove the link"), "{}", refused.stderr);
+    assert!(link.is_symlink());
+    // One that stands there twice stays valid.
+    let twice = desk.write("twice.tfvars.json", r#"{"desk_tokens":["made-up-a","made-up-a"]}"#);
+    desk.run(["tokens", "retire", "desk", "--tfvars", twice.to_str().unwrap()]).expect(0);
+    assert_eq!(tokens(&twice, "retired_tokens"), [""; 0]);
     let refused = desk.run(["tokens", "rotate", "desk", "--tfvars", "x.tfvars"]).expect(4);
     assert!(refused.stderr.contains("tfvars.json"), "{}", refused.stderr);
 }

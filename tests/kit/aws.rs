@@ -1,10 +1,9 @@
 //! An emulator of AWS on loopback: ministack, which also runs functions.
 
-use super::{find, wait_for};
+use super::{find, free_ports, wait_for};
 use std::{
     fs::{self, File},
-    net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -15,24 +14,21 @@ use std::{
 pub(crate) struct Emulator {
     /// Its address.
     pub(crate) endpoint: String,
-    /// What it writes to its log.
-    pub(crate) log: PathBuf,
 }
 
 impl Emulator {
     /// Starts one that keeps what it has in `folder`; its account is `account`.
     pub(crate) fn start(folder: &Path, account: &str) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = folder.join("emulator.log");
-        spawn_until_the_end(command(folder, account, port, &log));
+        let port = free_ports(1)[0];
+        spawn_until_the_end(command(folder, account, port));
         let endpoint = format!("http://127.0.0.1:{port}");
         wait_for("the emulator answers", Duration::from_mins(1), || {
             let health = format!("{endpoint}/_ministack/health");
             let answer = Command::new("curl").args(["-sf", "--max-time", "5", &health]).output();
             answer.unwrap().status.success().then_some(())
         });
-        Self { endpoint, log }
+        Self { endpoint }
     }
 
     /// What it says to an unsigned request, which it takes as one of the account.
@@ -48,16 +44,18 @@ impl Emulator {
     }
 }
 
-fn command(folder: &Path, account: &str, port: u16, log: &Path) -> Command {
+fn command(folder: &Path, account: &str, port: u16) -> Command {
     let mut emulator = Command::new("setpriv");
     emulator.args(["--pdeathsig", "KILL"]).arg(find("ministack").unwrap());
-    let log = File::create(log).unwrap();
+    let log = File::create(folder.join("emulator.log")).unwrap();
     emulator
         .current_dir(folder)
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())
         .env("MINISTACK_ACCOUNT_ID", account)
         .env("MINISTACK_REGION", "eu-central-1")
+        // Where the functions that it starts find it.
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
         .env("HOME", folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())

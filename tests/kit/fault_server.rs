@@ -87,6 +87,11 @@ impl FaultServer {
         )
     }
 
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// How many requests came, with those that failed.
     pub(crate) fn tries(&self) -> usize {
         self.state.lock().unwrap().tries

@@ -1,6 +1,7 @@
 //! A function of the receiving side in a runtime that emulates AWS Lambda and its function URLs.
 
-use super::{example, find, free_ports, wait_for};
+use super::{example, find, free_ports, output, wait_for};
+use serde_json::Value;
 use std::{
     fs::File,
     net::TcpStream,
@@ -16,7 +17,7 @@ pub(crate) struct Function {
     port: u16,
     emulator: Child,
     bootstrap: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Function {
@@ -56,12 +57,28 @@ impl Function {
             .stdout(log("function.out"))
             .stderr(log("function.err"));
         let bootstrap = bootstrap.spawn().unwrap();
-        Self { name, port, emulator, bootstrap, _folder: folder }
+        Self { name, port, emulator, bootstrap, folder }
     }
 
     /// The function's URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/lambda-url/{}/", self.port, self.name)
+    }
+
+    /// Hands it an event; what it answers, an error included.
+    pub(crate) fn invoke(&self, event: &Value) -> Value {
+        let url = format!(
+            "http://127.0.0.1:{}/2015-03-31/functions/{}/invocations",
+            self.port, self.name
+        );
+        let args = ["--silent", "--max-time", "60", "--data", &event.to_string(), &url];
+        serde_json::from_slice(&output("curl", args)).unwrap()
+    }
+
+    /// What it wrote into its log.
+    pub(crate) fn log(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).unwrap();
+        read("function.out") + &read("function.err")
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     find, free_ports,
     live::{Request, send},
     policy::{ACCOUNT, BUCKET, for_seaweed, shipped, shipped_for},
-    sha256, wait_for,
+    sha256,
 };
 use serde_json::{Value, json};
 use std::{
@@ -13,7 +13,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -44,6 +44,7 @@ pub(crate) struct Seaweed {
     server: Child,
     https: u16,
     http: u16,
+    ports: Vec<u16>,
 }
 
 impl Seaweed {
@@ -56,6 +57,13 @@ impl Seaweed {
 
     /// Starts a server with a bucket that only its administrators get into.
     pub(crate) fn without_policy() -> Self {
+        // Somebody may take a port between the moment it is found free and the one it is used.
+        let seaweed = (0..3).find_map(|_| Self::try_to_start()).expect("SeaweedFS answers");
+        seaweed.admin("PUT", "", &[]);
+        seaweed
+    }
+
+    fn try_to_start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         make_certificates(folder.path());
         let identities = folder.path().join("s3.json");
@@ -64,10 +72,15 @@ impl Seaweed {
 
         let ports = free_ports(PORTS.len());
         let server = start_weed(folder.path(), &ports);
-        let seaweed = Self { folder, server, https: ports[0], http: ports[1] };
-        seaweed.wait_until_it_answers();
-        seaweed.admin("PUT", "", &[]);
-        seaweed
+        let mut seaweed = Self { folder, server, https: ports[0], http: ports[1], ports };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !seaweed.answers() {
+            if Instant::now() > deadline || seaweed.server.try_wait().unwrap().is_some() {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(seaweed)
     }
 
     /// Gives the bucket a policy.
@@ -261,17 +274,15 @@ impl Seaweed {
         answer.stdout
     }
 
-    fn wait_until_it_answers(&self) {
-        wait_for("SeaweedFS answers", Duration::from_mins(1), || {
-            let answer = Command::new("curl")
-                .args(["--silent", "--max-time", "5", "--output", "/dev/null"])
-                .args(["--write-out", "%{http_code}", "--cacert"])
-                .arg(self.ca_file())
-                .arg(self.endpoint())
-                .output()
-                .unwrap();
-            (answer.stdout == b"403").then_some(())
-        });
+    fn answers(&self) -> bool {
+        let answer = Command::new("curl")
+            .args(["--silent", "--max-time", "5", "--output", "/dev/null"])
+            .args(["--write-out", "%{http_code}", "--cacert"])
+            .arg(self.ca_file())
+            .arg(self.endpoint())
+            .output()
+            .unwrap();
+        answer.stdout == b"403"
     }
 }
 
@@ -280,6 +291,19 @@ impl Drop for Seaweed {
     fn drop(&mut self) {
         _ = self.server.kill();
         _ = self.server.wait();
+        // Killed, it leaves its sockets, whose folder cannot be chosen.
+        for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let port = name.to_str().and_then(|name| {
+                name.strip_prefix("seaweedfs-")?.strip_suffix(".sock")?.rsplit('-').next()
+            });
+            if port
+                .and_then(|port| port.parse().ok())
+                .is_some_and(|port| self.ports.contains(&port))
+            {
+                _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::OnceLock,
+    sync::LazyLock,
 };
 
 /// The tokens that were given out before those of the kit, and are valid still.
@@ -23,6 +23,9 @@ pub(crate) const OLDER_TOKENS: [&str; 2] =
 /// The services that the emulator stands in for.
 const SERVICES: [&str; 10] =
     ["cloudformation", "cloudwatch", "events", "iam", "lambda", "logs", "s3", "sns", "sqs", "sts"];
+
+/// Where nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 /// Whether Terraform or the emulator is missing; says so.
 pub(crate) fn no_terraform() -> bool {
@@ -51,14 +54,26 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Writes a root module of the provider, with the emulator for AWS, and `body`.
-    pub(crate) fn new(name: &str, emulator: &Emulator, body: &str) -> Self {
+    /// The folder of the module under test.
+    pub(crate) fn module() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform").canonicalize().unwrap()
+    }
+
+    /// Writes a root module for which nobody stands in for AWS: an address that nobody listens on.
+    pub(crate) fn without_aws(name: &str, body: &str) -> Self {
+        Self::at(NOBODY, name, body)
+    }
+
+    /// Writes a root module of the provider, with what is at `endpoint` for AWS, and `body`.
+    fn at(endpoint: &str, name: &str, body: &str) -> Self {
         let folder = folder(name);
         fs::create_dir_all(&folder).unwrap();
         let endpoints = SERVICES.iter().fold(String::new(), |mut lines, service| {
-            _ = writeln!(lines, "    {service} = \"{}\"", emulator.endpoint);
+            _ = writeln!(lines, "    {service} = \"{endpoint}\"");
             lines
         });
+        // A busy host may take its time; where nobody is there, nothing is to be waited for.
+        let retries = if endpoint == NOBODY { 1 } else { 25 };
         let provider = format!(
             r#"terraform {{
   required_providers {{
@@ -74,6 +89,7 @@ provider "aws" {{
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
+  max_retries                 = {retries}
 
   assume_role {{
     role_arn     = "arn:aws:iam::{ACCOUNT}:role/teams/deploy"
@@ -142,6 +158,8 @@ pub(crate) struct Applied {
     pub(crate) root: Root,
     /// The second plan, in Terraform's JSON.
     pub(crate) second_plan: Value,
+    /// The bucket's policy as it was applied; later guard may have edited it.
+    pub(crate) policy: String,
     /// Whether the zips hold the real functions, by their names.
     pub(crate) functions: Vec<(&'static str, bool)>,
 }
@@ -149,18 +167,20 @@ pub(crate) struct Applied {
 impl Applied {
     /// The one that all tests share.
     pub(crate) fn shared() -> &'static Self {
-        static APPLIED: OnceLock<Applied> = OnceLock::new();
-        APPLIED.get_or_init(Self::new)
+        // Where it fails once, it is not tried again for each test.
+        static APPLIED: LazyLock<Applied> = LazyLock::new(Applied::new);
+        &APPLIED
     }
 
     fn new() -> Self {
         forget_earlier_runs();
         let emulator = Emulator::start(&folder("emulator"), ACCOUNT);
         let functions = ["ticket", "guard", "upload"].map(|name| (name, zip(name))).to_vec();
-        let root = Root::new("root", &emulator, &modules());
+        let root = Root::at(&emulator.endpoint, "root", &modules());
         root.run(&["apply", "-input=false", "-auto-approve"]);
         let second_plan = root.plan();
-        Self { emulator, root, second_plan, functions }
+        let policy = emulator.ask(&[], &format!("/{BUCKET}?policy"));
+        Self { emulator, root, second_plan, policy, functions }
     }
 
     /// An attribute of a resource, as read back by the second plan.
@@ -190,8 +210,7 @@ fn find_resource<'a>(module: &'a Value, address: &str) -> Option<&'a Value> {
 
 /// Both ways to use the module: with all there is, and with as little as possible.
 fn modules() -> String {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform");
-    let module = module.canonicalize().unwrap();
+    let module = Root::module();
     let [older_upload, older_desk] = OLDER_TOKENS;
     let zip = |name: &str| folder("zips").join(format!("{name}.zip"));
     format!(
@@ -242,7 +261,8 @@ output "least" {{
 fn zip(name: &str) -> bool {
     let folder = folder("zips");
     fs::create_dir_all(&folder).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_collect")).with_file_name(name);
+    let program =
+        Path::new(env!("CARGO_BIN_EXE_collect")).with_file_name(format!("collect-lambda-{name}"));
     let real = program.is_file();
     let bootstrap = if real {
         program

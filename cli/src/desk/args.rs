@@ -37,11 +37,16 @@ pub(crate) struct Cli {
     pub(crate) common: Common,
 }
 
+fn one_or_more(text: &str) -> Result<NonZero<usize>, &'static str> {
+    text.parse().map_err(|_| "write a number, 1 or more")
+}
+
 /// What every command understands.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
-    /// The settings
+    /// The settings; if not given, `$XDG_CONFIG_HOME/collect/desk.toml`, else
+    /// `/etc/collect/desk.toml`
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Print one object a line as JSON, and ask nothing
@@ -62,7 +67,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Reports(Reports),
     /// Replace the tokens that open the bucket
-    #[command(subcommand)]
+    #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(Tokens),
     /// Find abuse in the bucket's access logs, and block who does it
     #[command(after_help = GUARD_HELP)]
@@ -76,8 +81,18 @@ pub(crate) enum Command {
 
 const PATTERNS: &str = "\
 A PATTERN is the name of a report, the beginning of its name, its id (the random part of the name,
-or its first eight characters), its whole key, or any of these with `*` and `?` in it. Without `*`
-and `?` it has to mean one report.";
+or the beginning of it, four characters at least), its whole key, or any of these with `*` and `?`
+in it. Without `*` and `?` it has to mean one report.";
+
+const GET_EXAMPLES: &str = "\
+Examples:
+    collect-desk reports get k7m2p9qa --output reports
+    collect-desk reports get 'komand-20261123*' --output reports --jobs 8";
+
+const DELETE_EXAMPLES: &str = "\
+Examples:
+    collect-desk reports delete k7m2p9qa
+    collect-desk reports delete 'komand-2025*' --yes";
 
 const PRUNE_HELP: &str = "\
 The age of a report is that of the date in its key or that of its arrival, whichever is younger.
@@ -102,10 +117,10 @@ Examples:
     collect-desk reports list --since yesterday --columns date,size,name")]
     List(List),
     /// Get reports: verified, and going on where an earlier try broke off
-    #[command(after_help = PATTERNS)]
+    #[command(after_help = format!("{PATTERNS}\n\n{GET_EXAMPLES}"))]
     Get(Get),
     /// Delete reports
-    #[command(after_help = PATTERNS)]
+    #[command(after_help = format!("{PATTERNS}\n\n{DELETE_EXAMPLES}"))]
     Delete(Delete),
     /// Delete the reports that are older than so long
     #[command(after_help = PRUNE_HELP)]
@@ -125,7 +140,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "T")]
     pub(crate) until: Option<TimePoint>,
     /// Only the newest so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = one_or_more)]
     pub(crate) limit: Option<NonZero<usize>>,
     /// What to show of each
     #[arg(
@@ -183,7 +198,7 @@ pub(crate) struct Delete {
 #[derive(Args, Debug)]
 pub(crate) struct Prune {
     /// Delete what is older than this: `14d`, `12h`
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     pub(crate) older_than: Length,
     /// Only reports of this product
     #[arg(long, value_name = "P")]
@@ -201,13 +216,14 @@ pub(crate) struct Prune {
 
 const GUARD_HELP: &str = "\
 Reads lines of S3 server access logs and files of CloudTrail, also compressed with gzip. Without
---apply nothing is changed: it says who would be blocked and why. With --apply the blocks go into the
-statement `DenyGuarded` of the bucket's policy, which needs AWS_ACCESS_KEY_ID and
+--apply nothing is changed: it says who would be blocked and why. With --apply the blocks go into
+the statement `DenyGuarded` of the bucket's policy, which needs AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY of a role that the policy exempts. The same logs read again count once.
 
 What guard compares requests with stands in desk.toml:
     [guard]
-    upload-tokens = [{ file = \"upload.token\" }]     # if not given, those of the bucket's policy
+    upload-tokens = [{ file = \"upload.token\" }]     # if not given, those of the policy, where
+                                                    # guard asks the bucket for something anyway
     desk-tokens = [{ file = \"desk.token\" }]         # if not given, `desk-token` of [bucket]
     retired-tokens = [{ file = \"old.token\" }]       # whose use is reported
     rules = \"guard.toml\"
@@ -261,7 +277,7 @@ pub(crate) enum Tokens {
         #[arg(long, value_name = "FILE")]
         tfvars: PathBuf,
         /// How many of the old tokens stay valid; all of them if not given
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = one_or_more)]
         keep: Option<NonZero<usize>>,
     },
     /// End the old tokens; hosts that still use one are reported by guard
@@ -292,6 +308,15 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_line_of_the_help_is_broken_in_an_ordinary_terminal() {
+        for text in [EXAMPLES, SETTINGS, PATTERNS, PRUNE_HELP, GUARD_HELP, TOKENS_HELP] {
+            for line in text.lines() {
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use collect_core::profile::Settings;
 use collect_sinks::s3::{Bucket, BucketOptions};
 use std::path::{Path, PathBuf};
 
-const MISSING: &str = "write it, or name another with `--config FILE`; Terraform's output \
-                       `desk_config` prints one";
+const MISSING: &str = "write it, or `~/.config/collect/desk.toml`, or name another with \
+                       `--config FILE`; Terraform's output `desk_config` prints one";
 
 /// The settings of the desk, found good.
 pub(crate) struct Desk {

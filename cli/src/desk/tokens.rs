@@ -75,7 +75,7 @@ fn rotate(
     };
     let (valid, retired) = (tokens.len(), ended.len());
     variables.set(role.variable(), &tokens);
-    retire_all(&mut variables, ended)?;
+    retire_all(role, &mut variables, ended)?;
     variables.save()?;
 
     let option = role.option();
@@ -92,14 +92,25 @@ fn rotate(
         Role::Upload => "`[deliver.bucket]` of the product's profile, and ship that",
         Role::Desk => "`[bucket]` of every `desk.toml`",
     };
+    let word = role.word();
+    if valid == 1 {
+        voice.say(&format!(
+            "This token is secret; it is the only one in `{file}`. What is left to do:\n  \
+             1. `terraform apply`: from then on the bucket lets it in\n  \
+             2. put the line above into {place}"
+        ));
+        return Ok(Exit::Complete);
+    }
+    let old = match retired {
+        0 => "the old ones as well".to_owned(),
+        _ => format!("the newest old ones as well; {} no more", text::count(retired, "older one")),
+    };
     voice.say(&format!(
-        "This token is secret; {} valid in `{file}` now. What is left to do:\n  \
-         1. `terraform apply`: from then on the bucket lets it in, and the old ones as well\n  \
+        "This token is secret; {valid} are valid in `{file}` now. What is left to do:\n  \
+         1. `terraform apply`: from then on the bucket lets it in, and {old}\n  \
          2. put the line above into {place}\n  \
-         3. when everybody has it: `collect-desk tokens retire {} --tfvars {file}`, and\n     \
-            `terraform apply`",
-        if valid == 1 { "it is the only one".to_owned() } else { format!("{valid} are") },
-        role.word()
+         3. when everybody has it: `collect-desk tokens retire {word} --tfvars {file}`, and\n     \
+            `terraform apply`"
     ));
     Ok(Exit::Complete)
 }
@@ -122,24 +133,28 @@ fn retire(role: Role, path: &Path, voice: &Voice) -> Result<Exit, Failure> {
     let ended = tokens.split_off(1);
     let retired = ended.len();
     variables.set(role.variable(), &tokens);
-    retire_all(&mut variables, ended)?;
+    retire_all(role, &mut variables, ended)?;
     variables.save()?;
     if voice.json {
         voice.object(&json!({ "event": "retired", "role": word, "retired": retired }));
     }
     let tokens = text::count(retired, &format!("old {word} token"));
-    voice.say(&format!(
-        "{tokens} no longer valid after `terraform apply`; guard reports hosts that still use one"
-    ));
+    voice.say(&format!("`terraform apply` ends {tokens}; guard reports hosts that still use one"));
     Ok(Exit::Complete)
 }
 
 /// Puts tokens that have ended before those that ended earlier.
-fn retire_all(variables: &mut Variables, ended: Vec<String>) -> Result<(), Failure> {
+fn retire_all(role: Role, variables: &mut Variables, ended: Vec<String>) -> Result<(), Failure> {
     if ended.is_empty() {
         return Ok(());
     }
-    let mut retired = ended;
+    // One that stands there twice may be among those that stay.
+    let mut retired = Vec::new();
+    for token in ended {
+        if !variables.list(role.variable())?.contains(&token) {
+            retired.push(token);
+        }
+    }
     for earlier in variables.list(RETIRED)? {
         if !retired.contains(&earlier) {
             retired.push(earlier);

@@ -94,6 +94,10 @@ impl Voice {
         self.write(&format!("{} [y/N] ", harmless(question)));
         let mut typed = String::new();
         let read = io::stdin().lock().read_line(&mut typed);
+        if !typed.ends_with('\n') {
+            // Whoever ends the input leaves the line open.
+            self.write("\n");
+        }
         read.is_ok() && matches!(typed.trim().to_lowercase().as_str(), "y" | "yes")
     }
 

@@ -2,8 +2,8 @@
 //!
 //! The Terraform module sets `COLLECT_BUCKET`, `COLLECT_LOG_BUCKET`, `COLLECT_LOG_PREFIX`,
 //! `COLLECT_ALLOWED_ADDRESSES` and `COLLECT_EXEMPT` (lists, with spaces between), and
-//! `COLLECT_ALERT_TOPIC` and `COLLECT_ALERT_WEBHOOK`, each if there is one; `AWS_ENDPOINT_URL` is for
-//! servers that are not Amazon's. Region and keys are those of the function's role.
+//! `COLLECT_ALERT_TOPIC` and `COLLECT_ALERT_WEBHOOK`, each if there is one; `AWS_ENDPOINT_URL` and
+//! `AWS_CA_BUNDLE` are for servers that are not Amazon's. Region and keys are those of the function's role.
 
 use collect_guard::Net;
 use collect_lambda::{
@@ -18,7 +18,11 @@ use collect_sinks::{
 };
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -73,6 +77,7 @@ fn bucket(name: String) -> Result<Bucket, Error> {
         path_style: endpoint.is_some(),
         endpoint: endpoint.unwrap_or_default(),
         access: Some(BucketAccess::Keys),
+        ca_file: variable("AWS_CA_BUNDLE").map(PathBuf::from),
         ..BucketOptions::default()
     };
     options.open(Path::new("/"), &variable).map_err(|error| {

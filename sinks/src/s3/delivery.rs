@@ -116,7 +116,7 @@ impl Delivery<'_> {
 
     /// Asks the function at `url` for a form.
     async fn form(&self, url: &Url) -> Result<Form, Failed> {
-        let request = Form::request(&self.client, url, self.bundle);
+        let request = Form::request(&self.client, url, self.bundle, self.pseudonym);
         let host = http::host(url);
         let answer = timeout(QUESTION, exchange(request)).await.map_err(|_| Failure {
             reason: format!("`{host}` gave no answer for {} s", QUESTION.as_secs()),

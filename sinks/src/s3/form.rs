@@ -39,12 +39,20 @@ struct Refusal {
 
 impl Form {
     /// The question for a form.
-    pub(super) fn request(client: &Client, function: &Url, bundle: &Sealed) -> RequestBuilder {
-        let wish = json!({
+    pub(super) fn request(
+        client: &Client,
+        function: &Url,
+        bundle: &Sealed,
+        pseudonym: Option<&str>,
+    ) -> RequestBuilder {
+        let mut wish = json!({
             "name": bundle.name(),
             "size": bundle.len(),
             "sha256": STANDARD.encode(bundle.sha256()),
         });
+        if let Some(pseudonym) = pseudonym {
+            wish["host"] = json!(pseudonym);
+        }
         client
             .post(function.clone())
             .header(USER_AGENT, OWN_NAME)

@@ -7,7 +7,7 @@ use crate::{
 };
 use collect_core::{Secret, secret::SecretSource};
 use collect_guard::{Net, Rules, Tokens};
-use collect_sinks::patrol;
+use collect_sinks::patrol::{self, PatrolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,8 @@ pub(super) struct Known {
     pub(super) tokens: Tokens,
     /// The bucket of the reports.
     pub(super) bucket: Option<String>,
+    /// Whether valid uploads can be told from others.
+    pub(super) knows_uploads: bool,
 }
 
 impl Known {
@@ -61,29 +63,44 @@ impl Known {
             None => Rules::default(),
         };
         let Some(desk) = desk else {
-            return Ok(Self { rules, tokens: Tokens::new(), bucket: None });
+            let (tokens, bucket) = (Tokens::new(), None);
+            return Ok(Self { rules, tokens, bucket, knows_uploads: false });
         };
         let allowed: Vec<Net> = desk.guard.allow.iter().flat_map(|net| net.parse()).collect();
         let tokens = tokens(desk, asks)?.retired(secrets(desk, &desk.guard.retired_tokens)?);
         let bucket = Some(desk.bucket.bucket.clone());
-        Ok(Self { rules: rules.allowing(allowed), tokens, bucket })
+        let knows_uploads = asks || !desk.guard.upload_tokens.is_empty();
+        Ok(Self { rules: rules.allowing(allowed), tokens, bucket, knows_uploads })
     }
 }
 
 /// The tokens that are valid: those that are named, or else, where the bucket is `asked` for
-/// something anyway, those of its policy.
+/// something anyway, those of its policy. Where the upload tokens are not known the Referer is left
+/// out: whoever sends it with one of them would look like somebody who tries tokens.
 fn tokens(desk: &Desk, asked: bool) -> Result<Tokens, Failure> {
     if asked && desk.guard.upload_tokens.is_empty() {
-        let help = "name the tokens in desk.toml: `[guard] upload-tokens = […]`";
-        return patrol::tokens(&super::reports(Some(desk))?)
-            .map_err(|error| Failure::from(error).help(help));
+        return patrol::tokens(&super::reports(Some(desk))?).map_err(|error| {
+            let named = "name the tokens in desk.toml: `[guard] upload-tokens = […]`";
+            let help = match &error {
+                PatrolError::Policy(_) | PatrolError::NoPolicy => error.help(),
+                _ => None,
+            };
+            let help = help.map(|help| format!("{help}; for a dry run, {named}"));
+            let failure = Failure::from(error);
+            match help {
+                Some(help) => failure.help(help),
+                None => failure,
+            }
+        });
     }
     let tokens = Tokens::new()
         .upload(secrets(desk, &desk.guard.upload_tokens)?)
         .desk(secrets(desk, desk_tokens(desk))?);
     Ok(match &desk.bucket.referer {
-        Some(referer) => tokens.referer(Secret::new(referer)),
-        None => tokens,
+        Some(referer) if !desk.guard.upload_tokens.is_empty() => {
+            tokens.referer(Secret::new(referer))
+        }
+        _ => tokens,
     })
 }
 

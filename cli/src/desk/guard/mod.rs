@@ -32,7 +32,22 @@ const TRIES: usize = 5;
 /// Where the logs are.
 enum Source<'s> {
     Local(&'s Path),
-    Remote(Logs, &'s str),
+    /// The logs below a prefix, and how the command line names them.
+    Remote {
+        logs: Logs,
+        prefix: &'s str,
+        named: &'s str,
+    },
+}
+
+impl Source<'_> {
+    /// As the command line names it.
+    fn name(&self) -> String {
+        match self {
+            Self::Local(path) => path.display().to_string(),
+            Self::Remote { named, .. } => (*named).to_owned(),
+        }
+    }
 }
 
 /// Keeps the state at the end of a run; says whether it did, or another run was faster.
@@ -46,11 +61,17 @@ pub(super) fn dispatch(
 ) -> Result<Exit, Failure> {
     let logs = wanted.logs.clone().map_or_else(|| log_bucket(desk), Ok)?;
     let source = source(&logs, desk, voice)?;
-    let asks = wanted.apply || matches!(source, Source::Remote(..));
+    let asks = wanted.apply || matches!(source, Source::Remote { .. });
     let known = Known::read(wanted, desk, asks)?;
-    if wanted.apply && matches!(source, Source::Remote(..)) && wanted.state.is_some() {
+    if wanted.apply && matches!(source, Source::Remote { .. }) && wanted.state.is_some() {
         let message = "with logs in a bucket the state is kept there, and not in a file";
         return Err(Failure::unusable(message).help("leave out `--state`"));
+    }
+    if !known.knows_uploads {
+        voice.warn(
+            "the upload tokens are not known, so the rules about tokens and Referer find little; \
+             name them in desk.toml: `[guard] upload-tokens = [{ file = \"upload.token\" }]`",
+        );
     }
     for _ in 0..TRIES {
         let (state, save) = begin(wanted, desk, &source)?;
@@ -82,7 +103,7 @@ fn begin<'s>(
             let kept = Kept::in_file(wanted.state.as_deref(), desk)?;
             (kept.state(), Box::new(move |state| kept.save(state)))
         }
-        Source::Remote(logs, _) => {
+        Source::Remote { logs, .. } => {
             let kept = logs.state()?;
             (kept.state.clone(), Box::new(move |state| Ok(logs.save(&kept, state)?)))
         }
@@ -104,12 +125,21 @@ fn judge(
     let mut gaps = Vec::new();
     match source {
         Source::Local(path) => logs::read(path, &mut guard, &mut gaps)?,
-        Source::Remote(logs, prefix) => logs.read(Wanted::Below(prefix), &mut guard, &mut gaps)?,
+        Source::Remote { logs, prefix, .. } => {
+            logs.read(Wanted::Below(prefix), &mut guard, &mut gaps)?;
+        }
     }
     for gap in &gaps {
         voice.warn(gap);
     }
-    Ok((guard.finish(), gaps))
+    let verdict = guard.finish();
+    if verdict.tally.lines == 0 && gaps.is_empty() {
+        voice.warn(&format!(
+            "there is nothing to read in `{}`; is `--logs` right, and are logs delivered there?",
+            source.name()
+        ));
+    }
+    Ok((verdict, gaps))
 }
 
 /// Where the module has the logs delivered.
@@ -129,7 +159,7 @@ fn source<'s>(named: &'s str, desk: Option<&Desk>, voice: &Voice) -> Result<Sour
     let desk = desk.ok_or_else(no_settings)?;
     let options = desk.bucket.with_keys().of(name);
     let bucket = options.open(&desk.base, &crate::paths::environment)?;
-    Ok(Source::Remote(Logs::new(watched(bucket, voice)?), prefix))
+    Ok(Source::Remote { logs: Logs::new(watched(bucket, voice)?), prefix, named })
 }
 
 /// The bucket of the reports, whose policy is edited by a role and never by the desk's token.

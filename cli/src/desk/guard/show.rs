@@ -28,6 +28,8 @@ struct Summary<'s> {
     written: bool,
     merged: Vec<String>,
     dropped: Vec<String>,
+    /// Whom the policy denied and denies no more.
+    lifted: Vec<String>,
 }
 
 /// Shows everything, and says how the run ends: with something left to do if somebody is to be
@@ -69,6 +71,7 @@ fn objects(voice: &Voice, verdict: &Verdict, change: Option<&Change>) {
         written: change.is_some_and(|change| change.policy.is_some()),
         merged: nets(change.map(|change| &change.merged)),
         dropped: nets(change.map(|change| &change.dropped)),
+        lifted: change.map(|change| change.lifted.clone()).unwrap_or_default(),
     });
 }
 
@@ -182,6 +185,9 @@ fn summary(voice: &Voice, verdict: &Verdict, change: Option<&Change>) {
     match change.denied.as_slice() {
         [] => voice.say(&format!("nobody is kept out; {done}")),
         denied => voice.say(&format!("kept out: {}; {done}", list(denied))),
+    }
+    if !change.lifted.is_empty() {
+        voice.say(&format!("no longer kept out: {}", harmless(&change.lifted.join(", "))));
     }
     if !change.merged.is_empty() {
         voice.say(&format!(

@@ -8,6 +8,7 @@ use super::{Context, key::file_name};
 use crate::{
     desk::voice::Progress,
     exit::{Exit, Failure},
+    text,
 };
 use collect_sinks::s3::{BucketError, Head, Listed, Range};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -98,7 +99,7 @@ pub(super) async fn fetch(
 /// The name of the file: the last part of the key, if that is one.
 fn plain_name(key: &str) -> Result<&str, Failure> {
     let name = file_name(key);
-    if name.is_empty() || name.starts_with('.') || name.contains(char::is_control) {
+    if name.is_empty() || name.starts_with('.') || text::harmless(name) != name {
         let message = format!("`{key}` has no name that a file could have here");
         return Err(Failure::new(Exit::Left, message).help("it is no report of collect"));
     }
@@ -234,17 +235,22 @@ impl Partial {
             .seek(SeekFrom::Start(0))
             .and_then(|_| (&self.file).take(BEGINNING.len() as u64).read_to_end(&mut beginning));
         read.map_err(|error| cannot("read", &self.path, &error))?;
-        let wrong = if head.sha256.is_some_and(|expected| expected != digest) {
-            "what came is not what was stored: its checksum is another one"
+        let (wrong, help) = if head.sha256.is_some_and(|expected| expected != digest) {
+            (
+                "what came is not what was stored: its checksum is another one",
+                "get it again; if that does not help, it is damaged",
+            )
         } else if beginning != BEGINNING {
-            "it is no report: it is not encrypted with age"
+            (
+                "it is no report: it is not encrypted with age",
+                "whoever may add reports can store anything; `collect-desk reports delete` deletes it",
+            )
         } else {
             return self.file.sync_all().map_err(|error| cannot("write", &self.path, &error));
         };
         _ = fs::remove_file(&self.path);
         let message = format!("`{key}`: {wrong}");
-        Err(Failure::new(Exit::Left, message)
-            .help("get it again; if that does not help, it is damaged"))
+        Err(Failure::new(Exit::Left, message).help(help))
     }
 
     /// Gives it its name, unless something has that by now.

@@ -63,6 +63,12 @@ pub(super) fn list(context: &Context<'_>, wanted: &List) -> Result<Exit, Failure
         since: wanted.since.as_ref().map(|since| since.resolve(now, &zone)),
         until: wanted.until.as_ref().map(|until| until.resolve(now, &zone)),
     };
+    if let (Some(since), Some(until)) = (scope.since, scope.until)
+        && since > until
+    {
+        let failure = Failure::unusable("`--since` is later than `--until`");
+        return Err(failure.help("exchange them: `--since` is the older one"));
+    }
     run(async {
         let failed = |error| context.failure("cannot list the reports", error);
         let items = Items::open(&context.bucket, scope).await.map_err(failed)?;
@@ -95,7 +101,8 @@ async fn show(
         .buffered(IN_FLIGHT)
         .try_filter_map(|row| std::future::ready(Ok(row)));
     let mut rows = std::pin::pin!(rows);
-    let mut table = Table::new(context.voice, &wanted.columns, zone);
+    let filtered = wanted.product.is_some() || wanted.since.is_some() || wanted.until.is_some();
+    let mut table = Table::new(context.voice, &wanted.columns, zone, filtered);
     while let Some(row) = rows.try_next().await? {
         // Whoever reads has had enough.
         if !table.add(&row) {

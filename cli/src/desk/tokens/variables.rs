@@ -1,9 +1,14 @@
 //! A file of Terraform's variables, in JSON.
 
 use crate::exit::Failure;
+use serde::{
+    Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::{self, File, Permissions},
     io::{self, Write},
     os::unix::fs::PermissionsExt,
@@ -33,21 +38,32 @@ impl Variables {
             return Err(Failure::unusable(message).help(help));
         }
         // A symbolic link stays one.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = match fs::canonicalize(path) {
+            Ok(path) => path,
+            Err(error) if path.is_symlink() => {
+                return Err(cannot("follow the link", path, &error)
+                    .help("remove the link, or make what it leads to"));
+            }
+            Err(_) => path.to_owned(),
+        };
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         let failed = |error: io::Error| cannot("open", &path, &error);
-        let lock = File::open(folder).map_err(failed)?;
+        let lock = File::open(folder).map_err(|error| {
+            cannot("open the folder", folder, &error).help("make it, or correct `--tfvars`")
+        })?;
         lock.lock().map_err(failed)?;
         let all = match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| {
-                Failure::unusable(format!("`{}` is no JSON object: {error}", path.display()))
-                    .help("it is left as it is; correct it first")
+            Ok(text) => parse(&text).map_err(|error| {
+                Failure::unusable(format!("`{}` is no JSON object: {error}", path.display())).help(
+                    "it is left as it is; write it as JSON: `{ \"upload_tokens\": [\"…\"] }`, or name \
+                     a file that is not there yet, and it is made",
+                )
             })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && new => BTreeMap::new(),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(failed(error).help("name another with `--tfvars FILE`")),
         };
         Ok(Self { path, _lock: lock, all })
     }
@@ -69,7 +85,10 @@ impl Variables {
 
     /// Replaces the file, whole or not at all, so that only its owner can read it.
     pub(super) fn save(&self) -> Result<(), Failure> {
-        let failed = |error: io::Error| cannot("write", &self.path, &error);
+        let failed = |error: io::Error| {
+            cannot("write", &self.path, &plain(&error))
+                .help("the file is replaced, so its folder has to be writable as well")
+        };
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let save = || {
@@ -85,6 +104,43 @@ impl Variables {
         };
         save().map_err(failed)
     }
+}
+
+/// Reads an object. One with the same name twice is refused: what stands there first would be lost.
+fn parse(text: &str) -> serde_json::Result<BTreeMap<String, Box<RawValue>>> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = BTreeMap<String, Box<RawValue>>;
+
+        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+            to.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let mut all = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, _>()? {
+                if all.contains_key(&name) {
+                    return Err(M::Error::custom(format!("`{name}` stands there twice")));
+                }
+                all.insert(name, value);
+            }
+            Ok(all)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let all = reader.deserialize_map(Names)?;
+    reader.end()?;
+    Ok(all)
+}
+
+/// The error without the path of the file that takes the place of ours: nobody knows that one.
+fn plain(error: &io::Error) -> io::Error {
+    let kind = || io::Error::from(error.kind());
+    let of_path = |source: &(dyn std::error::Error + 'static)| {
+        source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error)
+    };
+    let inner = error.get_ref().and_then(|inner| inner.source()).and_then(of_path);
+    inner.or(error.raw_os_error()).map_or_else(kind, io::Error::from_raw_os_error)
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
@@ -122,6 +178,11 @@ mod tests {
         fs::write(&path, "upload_tokens = [\"made-up-token\"]").unwrap();
         let failure = Variables::open(&path, true).unwrap_err();
         assert!(!failure.message.contains("made-up"), "{failure:?}");
+        assert!(failure.help.iter().any(|help| help.contains("as JSON")), "{failure:?}");
+        fs::write(&path, r#"{"upload_tokens":["made-up-a"],"upload_tokens":["made-up-b"]}"#)
+            .unwrap();
+        let failure = Variables::open(&path, true).unwrap_err();
+        assert!(failure.message.contains("`upload_tokens` stands there twice"), "{failure:?}");
         fs::write(&path, "{\"upload_tokens\":\"made-up-token\"}").unwrap();
         let variables = Variables::open(&path, true).unwrap();
         let failure = variables.list("upload_tokens").unwrap_err();

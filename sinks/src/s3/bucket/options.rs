@@ -145,7 +145,10 @@ impl BucketOptions {
         let entry = match &self.desk_token {
             Some(token) if self.access != Some(BucketAccess::Keys) => {
                 let token = token.resolve(base, env).map_err(|error| {
-                    BucketError::unusable(error.to_string(), "put the desk's token there")
+                    BucketError::unusable(
+                        error.to_string(),
+                        "put the desk's token there, or correct `desk-token` in desk.toml",
+                    )
                 })?;
                 header(token.reveal(), "desk-token").map_err(BucketError::from)?;
                 mask.hide(token.reveal());
