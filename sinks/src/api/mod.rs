@@ -40,6 +40,9 @@ const QUESTION: Duration = Duration::from_mins(1);
 /// How much of an answer is read: a ticket with its whole history.
 const ANSWER: usize = 4 << 20;
 
+/// By these a server says that it takes no such file; the second means that for files only.
+const TOO_LARGE: [u16; 2] = [413, 422];
+
 /// What requests call themselves.
 const OWN_NAME: &str = concat!("collect/", env!("CARGO_PKG_VERSION"));
 
@@ -162,8 +165,9 @@ impl<'c> Api<'c> {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let asked =
-            self.run(Effect::Same, async || self.exchange(self.client.get(url.clone())).await);
+        let asked = self.run(Effect::Same, &TOO_LARGE[..1], async || {
+            self.exchange(self.client.get(url.clone())).await
+        });
         Ok(self.read(&asked?)?)
     }
 
@@ -177,7 +181,7 @@ impl<'c> Api<'c> {
         effect: Effect,
     ) -> Result<Value, TicketError> {
         let (url, body) = (self.url(path), body.to_string());
-        let answer = self.run(effect, async || {
+        let answer = self.run(effect, &TOO_LARGE[..1], async || {
             let request = self.client.request(method.clone(), url.clone()).headers(headers());
             let request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
             self.exchange(request).await
@@ -193,7 +197,7 @@ impl<'c> Api<'c> {
         body: &Body<'_>,
         effect: Effect,
     ) -> Result<Value, TicketError> {
-        let answer = self.run(effect, async || {
+        let answer = self.run(effect, &TOO_LARGE, async || {
             let mut all = self.headers.clone();
             all.extend(headers());
             let upload = Upload {
@@ -208,14 +212,7 @@ impl<'c> Api<'c> {
             let host = http::host(url);
             upload.send(&self.client, &host, &self.limits, self.watch).await
         });
-        match answer {
-            Err(TicketError::Failed(DeliveryError::Refused { reason, .. }))
-                if reason.contains("answered 422") =>
-            {
-                Err(TicketError::TooLarge(reason))
-            }
-            answer => Ok(self.read(&answer?)?),
-        }
+        Ok(self.read(&answer?)?)
     }
 
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Answer, Broken> {
@@ -232,17 +229,19 @@ impl<'c> Api<'c> {
         }
     }
 
-    /// Runs one request until it is answered.
+    /// Runs one request until it is answered; `too_large` are the statuses by which a server says
+    /// that it takes no such file.
     fn run(
         &self,
         effect: Effect,
+        too_large: &[u16],
         attempt: impl AsyncFn() -> Result<Answer, Broken>,
     ) -> Result<Answer, TicketError> {
         let odd = Mutex::new(Odd::None);
         let tried = retry(&self.schedule, &self.mask, self.watch, async || {
             let (failed, said) = match attempt().await {
                 Ok(answer) if answer.status.is_success() => return Ok(answer),
-                Ok(answer) => self.refusal(&answer, effect),
+                Ok(answer) => self.refusal(&answer, effect, too_large),
                 Err(broken) => interrupted(broken, effect),
             };
             if let Ok(mut odd) = odd.lock() {
@@ -261,10 +260,10 @@ impl<'c> Api<'c> {
         })
     }
 
-    fn refusal(&self, answer: &Answer, effect: Effect) -> (Failed, Odd) {
+    fn refusal(&self, answer: &Answer, effect: Effect, too_large: &[u16]) -> (Failed, Odd) {
         let failed = refusal::explain(answer, &http::host(&self.base), &self.mask, self.help);
         match answer.status.as_u16() {
-            413 => {
+            status if too_large.contains(&status) => {
                 let reason = failed.error.to_string();
                 (failed, Odd::TooLarge(reason))
             }
