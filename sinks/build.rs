@@ -2,4 +2,5 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=src/plugins");
+    println!("cargo::rerun-if-changed=src/tickets");
 }

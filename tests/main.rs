@@ -50,6 +50,8 @@ mod terraform;
 #[cfg(test)]
 mod terraform_variables;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod upload_function;
 #[cfg(test)]
 mod vendors;

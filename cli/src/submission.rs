@@ -9,10 +9,10 @@ use crate::{
     text,
 };
 use collect_core::{
-    deliver::deliver,
+    deliver::{Hands, deliver},
     draft::OpenDraft,
     event::Event,
-    gather::{Resources, gather},
+    gather::{Gathered, Resources, gather},
     host::Host,
     identity::Identity,
     outbox::{Outbox, OutboxError, Record},
@@ -20,13 +20,14 @@ use collect_core::{
     recipient::Recipient,
     redact::pseudonym::{NameKind, Pseudonyms, host_key},
     report::Report,
-    seal::{self, PARTIAL},
+    seal::{self, PARTIAL, SealError},
     sink::Sealed,
+    ticket::Brief,
 };
 use std::{
     num::NonZero,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 /// The most characters of a pseudonym that is sent beside a bundle.
@@ -84,7 +85,9 @@ impl Submission<'_> {
         let ending = match target {
             Target::Outbox { outbox, copy } => {
                 let kept = copy.and_then(|dir| keep_copy(&bundle.sealed, &dir, &watch, voice));
-                deliver_from(&outbox, &bundle, &plan, kept, &watch, voice)?
+                let hands =
+                    Hands { env: &paths::environment, identity: &identity, stop: &watch.stop };
+                deliver_from(&outbox, &bundle, &plan, kept, hands, voice)?
             }
             Target::Folder(_) => written(&bundle, &plan, &identity),
         };
@@ -107,9 +110,18 @@ impl Submission<'_> {
         let mut unfinished = vec![dir.join(format!("{file}{PARTIAL}"))];
         if let Target::Outbox { outbox, .. } = &self.target {
             unfinished.push(dir.join(format!("{file}.json")));
+            unfinished.push(dir.join(format!("{file}.brief")));
+            let brief = self.brief(&gathered).map_err(|error| not_sealed(&error))?;
             outbox
                 .announce(&file, &record(&self.plan))
-                .map_err(|error| Failure { exit: Exit::Unprotected, ..Failure::from(error) })?;
+                .and_then(|()| match &brief {
+                    Some(brief) => outbox.keep_brief(&file, brief, &self.identity),
+                    None => Ok(()),
+                })
+                .map_err(|error| {
+                    outbox.withdraw(&file);
+                    Failure { exit: Exit::Unprotected, ..Failure::from(error) }
+                })?;
         }
         watch.remove_if_ended(unfinished);
         self.voice.event(&Event::Sealing);
@@ -119,8 +131,7 @@ impl Submission<'_> {
             if let Target::Outbox { outbox, .. } = &self.target {
                 outbox.withdraw(&file);
             }
-            Failure::new(Exit::Unprotected, format!("the bundle could not be sealed: {error}"))
-                .help("nothing is left of it; what you typed is kept, and offered by the next run")
+            not_sealed(&error)
         })?;
         let complete = gathered.is_complete();
         self.voice.event(&Event::Sealed {
@@ -129,6 +140,12 @@ impl Submission<'_> {
             partial: !complete,
         });
         Ok(Bundle { sealed, complete, stopped: watch.stopped() })
+    }
+
+    /// What may be told of the bundle beside it; none if no sink does.
+    fn brief(&self, gathered: &Gathered) -> Result<Option<Brief>, SealError> {
+        let wanted = self.plan.profile.sinks.iter().any(|sink| sink.sink.wants_brief());
+        wanted.then(|| seal::brief(gathered, &self.report)).transpose()
     }
 
     fn recipients(&self) -> Result<Vec<Recipient>, Failure> {
@@ -142,6 +159,11 @@ impl Submission<'_> {
             Failure::new(Exit::Unprotected, error.to_string())
         })
     }
+}
+
+fn not_sealed(error: &SealError) -> Failure {
+    Failure::new(Exit::Unprotected, format!("the bundle could not be sealed: {error}"))
+        .help("nothing is left of it; what you typed is kept, and offered by the next run")
 }
 
 /// The file name of the bundle that a plan leads to.
@@ -180,7 +202,7 @@ fn deliver_from(
     bundle: &Bundle,
     plan: &Plan,
     kept: Option<PathBuf>,
-    watch: &Watch,
+    hands: Hands<'_>,
     voice: &dyn Voice,
 ) -> Result<Ending, Failure> {
     let name = bundle.sealed.name();
@@ -204,13 +226,13 @@ fn deliver_from(
         Ok(claim) => claim,
         Err(error) => return taken_over(outbox, ending, error),
     };
-    let delivery = deliver(claim, &plan.profile, &paths::environment, &watch.stop, voice)
-        .map_err(send::not_delivered)?;
+    let delivery = deliver(claim, &plan.profile, hands, voice).map_err(send::not_delivered)?;
     ending.locations = delivery.locations;
     if delivery.complete {
         ending.send = None;
     } else {
-        ending.exit = if watch.stopped() { Exit::Stopped } else { Exit::NotDelivered };
+        let stopped = hands.stop.load(Ordering::Relaxed);
+        ending.exit = if stopped { Exit::Stopped } else { Exit::NotDelivered };
         ending.reason = Some(send::KEPT.to_owned());
         ending.path = Some(bundle.sealed.path().to_owned());
     }
@@ -231,7 +253,7 @@ fn taken_over(outbox: &Outbox, ending: Ending, error: OutboxError) -> Result<End
             let record = delivered.into_iter().find(|(name, _)| *name == ending.bundle);
             let (_, record) = record.ok_or_else(|| send::not_delivered(error))?;
             let receipts = record.sinks.into_iter().filter_map(|sink| sink.receipt);
-            let locations = receipts.map(|receipt| receipt.location).collect();
+            let locations = receipts.map(|receipt| receipt.to_string()).collect();
             Ok(Ending { send: None, locations, ..ending })
         }
         other => Err(send::not_delivered(other)),
@@ -309,7 +331,7 @@ mod tests {
         let mut theirs = outbox.claim(name).unwrap();
         let busy = taken_over(&outbox, ending(), outbox.claim(name).unwrap_err()).unwrap();
         assert_eq!(busy.exit, Exit::NotDelivered);
-        let receipt = Receipt { location: "/srv/share".into(), reference: None, at };
+        let receipt = Receipt { location: "/srv/share".into(), reference: None, ticket: None, at };
         theirs.confirmed("share", receipt).unwrap();
         assert!(theirs.close().unwrap());
         let gone = taken_over(&outbox, ending(), outbox.claim(name).unwrap_err()).unwrap();

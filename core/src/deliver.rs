@@ -3,9 +3,11 @@
 use crate::{
     Profile,
     event::{Event, Reporter},
+    identity::Identity,
     outbox::{Claim, OutboxError, SinkState},
     profile::ConfiguredSink,
     sink::{DeliveryContext, DeliveryError, Receipt, Watch},
+    ticket::Brief,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -25,13 +27,23 @@ pub struct Delivery {
 /// Looks up an environment variable; only the command line reads the environment.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
+/// What a delivery may use of this host.
+#[derive(Clone, Copy)]
+pub struct Hands<'a> {
+    /// Looks up environment variables.
+    pub env: Env<'a>,
+    /// Opens what this host has kept for itself.
+    pub identity: &'a Identity,
+    /// Set when the user wants to stop.
+    pub stop: &'a AtomicBool,
+}
+
 /// Delivers to every sink that has not confirmed yet. What fails is told and noted, and does not
 /// keep the other sinks from being tried.
 pub fn deliver(
     mut claim: Claim,
     profile: &Profile,
-    env: Env<'_>,
-    stop: &AtomicBool,
+    hands: Hands<'_>,
     reporter: &dyn Reporter,
 ) -> Result<Delivery, OutboxError> {
     for state in claim.record().sinks.clone() {
@@ -40,10 +52,10 @@ pub fn deliver(
         }
         let id = state.id.as_str();
         claim.begin(id)?;
-        match deliver_to(&claim, &state, profile, env, stop, reporter) {
+        match deliver_to(&claim, &state, profile, hands, reporter) {
             Ok(receipt) => {
-                let location = receipt.location.clone();
-                reporter.event(&Event::Delivered { sink: id.to_owned(), location });
+                let (location, ticket) = (receipt.location.clone(), receipt.ticket.clone());
+                reporter.event(&Event::Delivered { sink: id.to_owned(), location, ticket });
                 claim.confirmed(id, receipt)?;
             }
             Err(Failure { reason, help, answered }) => {
@@ -53,7 +65,7 @@ pub fn deliver(
         }
     }
     let receipts = claim.record().sinks.iter().filter_map(|sink| sink.receipt.as_ref());
-    let locations = receipts.map(|receipt| receipt.location.clone()).collect();
+    let locations = receipts.map(ToString::to_string).collect();
     Ok(Delivery { complete: claim.close()?, locations })
 }
 
@@ -75,8 +87,7 @@ fn deliver_to(
     claim: &Claim,
     state: &SinkState,
     profile: &Profile,
-    env: Env<'_>,
-    stop: &AtomicBool,
+    hands: Hands<'_>,
     reporter: &dyn Reporter,
 ) -> Result<Receipt, Failure> {
     let id = state.id.as_str();
@@ -87,13 +98,18 @@ fn deliver_to(
     };
     let destination = sink.destination();
     reporter.event(&Event::Delivering { sink: id.to_owned(), destination });
-    let watch = Told { sink: id, stop, reporter };
+    let brief = if sink.wants_brief() { brief(claim, hands.identity)? } else { None };
+    let receipts = claim.record().sinks.iter().filter_map(|state| state.receipt.as_ref());
+    let elsewhere: Vec<_> = receipts.map(|receipt| receipt.location.clone()).collect();
+    let watch = Told { sink: id, stop: hands.stop, reporter };
     let context = DeliveryContext {
         watch: &watch,
         tried_before: state.unheard,
         host: claim.record().host.as_deref(),
+        brief: brief.as_ref(),
+        elsewhere: &elsewhere,
         base: &profile.base,
-        env,
+        env: hands.env,
     };
     let delivered = catch_unwind(AssertUnwindSafe(|| sink.deliver(claim.sealed(), &context)));
     match delivered {
@@ -113,6 +129,21 @@ fn deliver_to(
             Err(Failure::unheard(reason, None))
         }
     }
+}
+
+/// What may be told of the bundle.
+fn brief(claim: &Claim, identity: &Identity) -> Result<Option<Brief>, Failure> {
+    claim.brief(identity).map_err(|error| Failure {
+        reason: format!(
+            "what this host keeps of the report beside the bundle is unreadable: {error}"
+        ),
+        help: Some(format!(
+            "restore `{}`, or remove the bundle's `.brief` from the outbox: the ticket then says \
+             less, the bundle has it all",
+            identity.path().display()
+        )),
+        answered: true,
+    })
 }
 
 /// Turns what a sink tells into events.

@@ -87,6 +87,9 @@ pub enum Event {
         sink: String,
         /// Where it is.
         location: String,
+        /// The ticket's number, if it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ticket: Option<String>,
     },
     /// A sink has not taken the bundle.
     NotDelivered {

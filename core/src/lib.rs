@@ -32,6 +32,7 @@ mod spool;
 pub mod suggest;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod ticket;
 pub mod units;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
@@ -42,6 +43,7 @@ pub use profile::Profile;
 pub use redact::Redactor;
 pub use secret::Secret;
 pub use sink::Sink;
+pub use ticket::TicketSystem;
 
 #[doc(hidden)]
 pub use {

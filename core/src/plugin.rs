@@ -88,6 +88,8 @@ pub struct Plugins {
     pub redactors: Registry<dyn crate::Redactor>,
     /// What delivers.
     pub sinks: Registry<dyn crate::Sink>,
+    /// What delivers into tickets.
+    pub tickets: Registry<dyn crate::TicketSystem>,
 }
 
 impl Plugins {
@@ -100,6 +102,7 @@ impl Plugins {
             collectors: Registry::new(inventory::iter::<Plugin<dyn crate::Collector>>),
             redactors: Registry::new(inventory::iter::<Plugin<dyn crate::Redactor>>),
             sinks: Registry::new(inventory::iter::<Plugin<dyn crate::Sink>>),
+            tickets: Registry::new(inventory::iter::<Plugin<dyn crate::TicketSystem>>),
         }
     }
 }
@@ -107,6 +110,7 @@ impl Plugins {
 inventory::collect!(Plugin<dyn crate::Collector>);
 inventory::collect!(Plugin<dyn crate::Redactor>);
 inventory::collect!(Plugin<dyn crate::Sink>);
+inventory::collect!(Plugin<dyn crate::TicketSystem>);
 
 /// Registers a type as a plugin: `register!("journald" => Journald as Collector);`.
 ///

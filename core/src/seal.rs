@@ -12,16 +12,19 @@ use crate::{
     },
     gather::{Gathered, hexadecimal},
     output::BLOCK,
+    plan::Plan,
     private::is_ours,
     recipient::Recipient,
     redact::{Counts, Left, Redaction, learnt::Needles},
     report::Report,
     sink::Sealed,
+    ticket::{Brief, BriefStep},
 };
 use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
@@ -92,6 +95,28 @@ pub fn seal(
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let key = object_key(name).unwrap_or_else(|| format!("reports/{name}"));
     Ok(Sealed { path, len, sha256, key })
+}
+
+/// What may be told of the bundle beside it: of the text that is sealed, and proved like it.
+pub fn brief(gathered: &Gathered, report: &Report) -> Result<Brief, SealError> {
+    let plan = &gathered.plan;
+    let learnt = plan.redaction.needles();
+    let (report, host) = protected(plan, report, learnt.as_ref());
+    let brief = Brief {
+        tool: tool(),
+        product: plan.profile.product.clone(),
+        started: plan.started,
+        stopped: gathered.stopped.map(|stop| stop.word().to_owned()),
+        host,
+        contact: None,
+        description: String::new(),
+        answers: BTreeMap::new(),
+        ticket: None,
+        steps: gathered.steps.iter().map(BriefStep::of).collect(),
+    };
+    let brief = brief.with_report(report);
+    prove(&json(&brief)?, &plan.redaction, learnt.as_ref())?;
+    Ok(brief)
 }
 
 /// Copies a sealed bundle into another folder, whole or not at all.
@@ -190,13 +215,9 @@ impl Front {
     /// Makes manifest and report, and looks whether anything is left in them.
     pub(crate) fn of(gathered: &mut Gathered, report: &Report) -> Result<Self, SealError> {
         let plan = Arc::clone(&gathered.plan);
-        let report = report.redacted(&plan.redaction);
         // What was typed may have taught more than was known when the entries were mended.
         let learnt = plan.redaction.needles();
-        let (report, host) = match &learnt {
-            Some(needles) => (report.mended(needles), mended(&plan.host, needles)),
-            None => (report, plan.host.clone()),
-        };
+        let (report, host) = protected(&plan, report, learnt.as_ref());
         let report = json(&report)?;
         let manifest = manifest(gathered, &report, host)?;
         for text in [&manifest, &report] {
@@ -237,7 +258,7 @@ fn manifest(gathered: &mut Gathered, report: &[u8], host: HostFacts) -> Result<V
     };
     let mut manifest = Manifest {
         format: FORMAT_VERSION,
-        tool: format!("collect {}", env!("CARGO_PKG_VERSION")),
+        tool: tool(),
         bundle: plan.name.to_string(),
         product: plan.profile.product.clone(),
         profile: ProfileRef {
@@ -262,6 +283,19 @@ fn manifest(gathered: &mut Gathered, report: &[u8], host: HostFacts) -> Result<V
 fn json(value: &impl Serialize) -> Result<Vec<u8>, SealError> {
     serde_json::to_vec_pretty(value)
         .map_err(|error| SealError::Write { path: PathBuf::new(), source: error.into() })
+}
+
+fn tool() -> String {
+    format!("collect {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What was typed and what the host says of itself, without secrets.
+fn protected(plan: &Plan, report: &Report, learnt: Option<&Needles>) -> (Report, HostFacts) {
+    let report = report.redacted(&plan.redaction);
+    match learnt {
+        Some(needles) => (report.mended(needles), mended(&plan.host, needles)),
+        None => (report, plan.host.clone()),
+    }
 }
 
 /// What the host says of itself, without learnt secrets.

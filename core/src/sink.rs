@@ -1,9 +1,13 @@
 //! Where a sealed bundle goes.
 
-use crate::secret::{Secret, SecretSource};
+use crate::{
+    secret::{Secret, SecretSource},
+    ticket::Brief,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
+    fmt,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -86,6 +90,11 @@ pub trait Sink: Send + Sync {
         Vec::new()
     }
 
+    /// Whether it tells what is in the bundle, and so has to know.
+    fn wants_brief(&self) -> bool {
+        false
+    }
+
     /// Where it delivers to, for the person who is asked to agree: `s3 bucket "reports"`.
     fn destination(&self) -> String;
 }
@@ -99,6 +108,10 @@ pub struct DeliveryContext<'a> {
     /// What stands in for the host that made the bundle, if that is known: at most 64 characters of
     /// ASCII that nobody without the key of pseudonyms can turn back.
     pub host: Option<&'a str>,
+    /// What may be told of the report beside the bundle, if that is known.
+    pub brief: Option<&'a Brief>,
+    /// Where sinks have put this bundle that were before this one.
+    pub elsewhere: &'a [String],
     /// The folder of the profile: relative paths of a sink are meant from there.
     pub base: &'a Path,
     /// Looks up an environment variable; only the command line reads the environment.
@@ -134,8 +147,20 @@ pub struct Receipt {
     pub location: String,
     /// What the other side calls it, such as an `ETag` or a version id, if it said so.
     pub reference: Option<String>,
+    /// The ticket's number, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// When it was confirmed.
     pub at: Timestamp,
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ticket {
+            Some(number) => write!(f, "ticket {number}, {}", self.location),
+            None => f.write_str(&self.location),
+        }
+    }
 }
 
 /// Why a delivery failed. The bundle stays in the outbox.

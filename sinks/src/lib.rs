@@ -1,8 +1,9 @@
 //! Where `collect` delivers bundles, and the only HTTP client of the project.
 //!
-//! One file in `src/plugins/` makes a sink. This crate never prints, and what it says about a
+//! One file in `src/plugins/` makes a sink, one in `src/tickets/` a ticket system. This crate never prints, and what it says about a
 //! failure never holds a credential.
 
+mod api;
 pub mod aws;
 pub mod http;
 pub mod patrol;
@@ -15,14 +16,31 @@ mod plugins {
     automod::dir!("src/plugins");
 }
 
+mod tickets {
+    automod::dir!("src/tickets");
+}
+
 #[cfg(test)]
 mod tests {
     use collect_core::plugin::Plugins;
     use std::{fs, path::Path};
 
     #[test]
-    fn every_file_of_a_sink_registers_a_sink_of_that_name() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plugins");
+    fn every_file_of_a_plugin_registers_a_plugin_of_that_name() {
+        let plugins = Plugins::linked();
+        assert_eq!(plugins.sinks.names().collect::<Vec<_>>(), files("src/plugins"));
+        assert_eq!(plugins.tickets.names().collect::<Vec<_>>(), files("src/tickets"));
+    }
+
+    #[test]
+    fn a_profile_can_tell_sinks_and_ticket_systems_apart() {
+        let plugins = Plugins::linked();
+        assert_eq!(plugins.tickets.names().find(|name| plugins.sinks.get(name).is_some()), None);
+    }
+
+    /// The names that the files of a folder stand for.
+    fn files(folder: &str) -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files: Vec<_> = fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -30,20 +48,23 @@ mod tests {
             .map(|path| path.file_stem().unwrap().to_str().unwrap().replace('_', "-"))
             .collect();
         files.sort();
-        let plugins = Plugins::linked();
-        assert_eq!(plugins.sinks.names().collect::<Vec<_>>(), files);
+        files
     }
 
     #[test]
     fn every_option_of_a_sink_is_described() {
         let plugins = Plugins::linked();
-        for plugin in plugins.sinks.iter() {
-            let schema = plugin.schema(&mut schemars::SchemaGenerator::default());
-            assert!(schema.get("description").is_some(), "`{}` has no description", plugin.name);
+        let mut generator = schemars::SchemaGenerator::default();
+        let sinks = plugins.sinks.iter().map(|sink| (sink.name, sink.schema(&mut generator)));
+        let mut described: Vec<_> = sinks.collect();
+        let tickets = plugins.tickets.iter();
+        described.extend(tickets.map(|system| (system.name, system.schema(&mut generator))));
+        for (name, schema) in described {
+            assert!(schema.get("description").is_some(), "`{name}` has no description");
             let options = schema.get("properties").and_then(|options| options.as_object());
             for (option, described) in options.into_iter().flatten() {
                 let described = described.get("description").is_some();
-                assert!(described, "`{option}` of `{}` has no description", plugin.name);
+                assert!(described, "`{option}` of `{name}` has no description");
             }
         }
     }

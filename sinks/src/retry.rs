@@ -1,8 +1,9 @@
 //! Tries again what can pass by itself.
 
-use crate::http::Mask;
+use crate::http::{Mask, upload::Answer};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use collect_core::sink::{DeliveryError, Watch};
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -52,6 +53,14 @@ pub(crate) enum Again {
     Later,
     /// After as long as the server wishes.
     After(Duration),
+}
+
+impl Again {
+    /// As the server wishes by `Retry-After`, or else after a wait.
+    pub(crate) fn as_wished(answer: &Answer) -> Self {
+        let wish = answer.header("retry-after");
+        wish.and_then(|value| retry_after(value, Timestamp::now())).map_or(Self::Later, Self::After)
+    }
 }
 
 impl From<DeliveryError> for Failed {
@@ -130,5 +139,28 @@ fn clean(error: DeliveryError, mask: &Mask, tries: usize) -> DeliveryError {
             DeliveryError::Refused { reason: mask.clean(&reason), help: help_of(help) }
         }
         other => other,
+    }
+}
+
+/// Seconds, or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_wishes_in_seconds_or_by_a_date() {
+        let now = "2026-11-23T10:42:00Z".parse().unwrap();
+        assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Mon, 23 Nov 2026 10:42:09 GMT", now), Some(Duration::from_secs(9)));
+        assert_eq!(retry_after("Mon, 23 Nov 2026 10:41:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
     }
 }

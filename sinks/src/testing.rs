@@ -1,6 +1,11 @@
 //! A server for the tests: it speaks just enough HTTP to answer, and can misbehave on purpose.
 
-use collect_core::sink::{DeliveryContext, Watch};
+use crate::retry::Schedule;
+use collect_core::{
+    sink::{DeliveryContext, DeliveryError, Watch},
+    ticket::{self, Attachment, Filed, Filing, Markup, Origin, TicketOptions, Tickets},
+};
+use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, VecDeque},
     io::{BufRead, BufReader, Read, Write},
@@ -93,7 +98,12 @@ pub(crate) fn error(status: u16, code: &str, message: &str) -> String {
     text(status, "", &document)
 }
 
-fn text(status: u16, headers: &str, text: &str) -> String {
+/// A complete answer in JSON.
+pub(crate) fn json(status: u16, document: &serde_json::Value) -> Reply {
+    Reply::Answer(text(status, "content-type: application/json\r\n", &document.to_string()))
+}
+
+pub(crate) fn text(status: u16, headers: &str, text: &str) -> String {
     let len = text.len();
     format!(
         "HTTP/1.1 {status} X\r\n{headers}content-length: {len}\r\nconnection: close\r\n\r\n{text}"
@@ -141,6 +151,58 @@ fn head(reader: &mut impl BufRead) -> Seen {
     Seen { line, headers: headers.collect(), body: Vec::new() }
 }
 
+/// A file to attach, in memory.
+pub(crate) struct Memory(pub(crate) &'static [u8]);
+
+impl Memory {
+    pub(crate) const NAME: &str = "shop-20261123T104205Z-0123456789abcdefghjkmnpqrs.tar.xz.age";
+}
+
+impl Attachment for Memory {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn sha256(&self) -> Option<[u8; 32]> {
+        Some(Sha256::digest(self.0).into())
+    }
+
+    fn open(&self) -> std::io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.0))
+    }
+}
+
+/// Retries at once, and gives up after as many as usual.
+pub(crate) const IMPATIENT: Schedule = Schedule {
+    tries: 6,
+    first_wait: Duration::ZERO,
+    longest_wait: Duration::from_millis(20),
+    all_waits: Duration::from_secs(1),
+};
+
+/// Files a ticket for a bundle of which nothing is known.
+pub(crate) fn submit(
+    tickets: &dyn Tickets,
+    file: &dyn Attachment,
+    watch: &dyn Watch,
+) -> Result<Filed, DeliveryError> {
+    ticket::file(&Filing {
+        tickets,
+        markup: Markup::Plain,
+        options: &TicketOptions::default(),
+        origin: Origin { file: file.name(), request: "r-1", source: None },
+        brief: None,
+        file,
+        elsewhere: &[],
+        watch,
+        pause: Duration::ZERO,
+    })
+}
+
 /// Follows a delivery, and stops it after so many bytes or retries.
 pub(crate) struct Follower {
     pub(crate) most: AtomicU64,
@@ -176,6 +238,8 @@ impl Follower {
             watch: self,
             tried_before: self.tried_before,
             host: Some("host-3k9w"),
+            brief: None,
+            elsewhere: &[],
             base,
             env,
         }

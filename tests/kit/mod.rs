@@ -18,6 +18,7 @@ pub(crate) mod oracle;
 mod planted;
 pub(crate) mod policy;
 mod processes;
+mod redmine;
 mod seaweed;
 mod terminal;
 pub(crate) mod terraform;
@@ -32,6 +33,7 @@ pub(crate) use journal::{Entry, Journal};
 pub(crate) use memory_bucket::{Hold, MemoryBucket};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, end_watched, run_tag};
+pub(crate) use redmine::{REPORTER_KEY, Redmine};
 pub(crate) use seaweed::{
     ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,
 };

@@ -92,7 +92,7 @@ fn sinks(states: &[SinkState], style: Style) -> String {
     let ids = states.iter().map(|state| state.id.len()).max().unwrap_or(0);
     for state in states {
         let said = match (&state.receipt, &state.error) {
-            (Some(receipt), _) => one_line(&receipt.location),
+            (Some(receipt), _) => one_line(&receipt.to_string()),
             (None, Some(error)) => {
                 let tries = match state.tries {
                     1 => "tried once".to_owned(),
@@ -123,8 +123,12 @@ mod tests {
         let mut record = Record::new("komand", "Komand", at, ["bucket", "share"]);
         record.sinks[0].tries = 2;
         record.sinks[0].error = Some("HTTP 403: the token is wrong\x1b[2J".into());
-        record.sinks[1].receipt =
-            Some(Receipt { location: "/srv/share/b.age".into(), reference: None, at });
+        record.sinks[1].receipt = Some(Receipt {
+            location: "/srv/share/b.age".into(),
+            reference: None,
+            ticket: None,
+            at,
+        });
         let name = "komand-20261123T104200Z-k7m2abcdefgh.tar.xz.age".to_owned();
         let waiting = [
             Waiting { name: name.clone(), bytes: 3_100_000, record: Some(record.clone()) },

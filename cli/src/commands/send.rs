@@ -10,7 +10,8 @@ use crate::{
 };
 use collect_core::{
     bundle::object_key,
-    deliver::deliver,
+    deliver::{Hands, deliver},
+    identity::Identity,
     outbox::{Outbox, OutboxError, Record},
 };
 use jiff::Timestamp;
@@ -88,8 +89,9 @@ fn send_one(
     };
     let profile = context.profile(profile.unwrap_or(&claim.record().profile))?;
     let path = claim.sealed().path().to_owned();
-    let delivery = deliver(claim, &profile, &paths::environment, &watch.stop, context.voice)
-        .map_err(not_delivered)?;
+    let identity = Identity::load_or_create(&context.places.identity())?;
+    let hands = Hands { env: &paths::environment, identity: &identity, stop: &watch.stop };
+    let delivery = deliver(claim, &profile, hands, context.voice).map_err(not_delivered)?;
     let kept = !delivery.complete;
     let ending = Ending {
         exit: match delivery.complete {

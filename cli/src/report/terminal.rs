@@ -138,9 +138,11 @@ impl Reporter for Terminal {
                 let text = format!("{reason}; the next try is in {}", text::length(*wait));
                 self.write_stage(stage, "Retrying", &text);
             }
-            Event::Delivered { sink, location } => {
+            Event::Delivered { sink, location, ticket } => {
                 Self::clear(stage);
-                self.write_stage(stage, "Delivered", &format!("{sink}: {location}"));
+                let ticket = ticket.as_ref().map(|number| format!("ticket {number}, "));
+                let text = format!("{sink}: {}{location}", ticket.unwrap_or_default());
+                self.write_stage(stage, "Delivered", &text);
             }
             Event::NotDelivered { sink, reason, help } => {
                 Self::clear(stage);

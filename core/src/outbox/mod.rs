@@ -3,7 +3,8 @@
 //! A bundle is `NAME.tar.xz.age` with its record `NAME.tar.xz.age.json`. The record is written
 //! before the bundle, replaced whole at every change, and moved to `delivered/` when the last sink
 //! has confirmed; only then is the bundle removed. A process that works on a bundle holds a lock on
-//! it, so two never deliver the same one, and what a dead process left is recognised.
+//! it, so two never deliver the same one, and what a dead process left is recognised. Where a sink
+//! tells what is in the bundle, `NAME.tar.xz.age.brief` holds that, encrypted for this host.
 
 mod record;
 
@@ -11,9 +12,11 @@ pub use record::{Record, SinkState};
 
 use crate::{
     bundle::object_key,
+    identity::Identity,
     private::{clear_up, private_dir, temporary, write_private},
     seal::{PARTIAL, sync_dir},
     sink::{Receipt, Sealed},
+    ticket::Brief,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -24,6 +27,10 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// What the name of a brief ends with: encrypted for this host, beside the bundle as long as it waits.
+const BRIEF: &str = ".brief";
 
 /// What the name of a record ends with.
 const RECORD: &str = ".json";
@@ -102,8 +109,25 @@ impl Outbox {
         write_record(&path, record).map_err(failed(&path))
     }
 
+    /// Keeps what may be told of a bundle beside it, encrypted for this host, until every sink has
+    /// confirmed the bundle.
+    pub fn keep_brief(
+        &self,
+        name: &str,
+        brief: &Brief,
+        identity: &Identity,
+    ) -> Result<(), OutboxError> {
+        let path = self.brief_path(name);
+        let keep = || {
+            let plain = Zeroizing::new(serde_json::to_vec(brief)?);
+            write_private(&path, &identity.encrypt(&plain)?)
+        };
+        keep().map_err(failed(&path))
+    }
+
     /// Takes back the announcement of a bundle that could not be sealed.
     pub fn withdraw(&self, name: &str) {
+        _ = fs::remove_file(self.brief_path(name));
         _ = fs::remove_file(self.record_path(name));
     }
 
@@ -118,7 +142,7 @@ impl Outbox {
             {
                 self.withdraw(bundle);
                 removed.push(bundle.to_owned());
-            } else if let Some(bundle) = name.strip_suffix(RECORD)
+            } else if let Some(bundle) = name.strip_suffix(RECORD).or(name.strip_suffix(BRIEF))
                 && self.is_left_over(bundle)
             {
                 self.withdraw(bundle);
@@ -131,7 +155,8 @@ impl Outbox {
     fn is_left_over(&self, bundle: &str) -> bool {
         let path = self.dir.join(bundle);
         let partial = self.dir.join(format!("{bundle}{PARTIAL}"));
-        let age = fs::metadata(self.record_path(bundle)).and_then(|record| record.modified());
+        let modified = |path| fs::metadata(path).and_then(|note| note.modified());
+        let age = modified(self.record_path(bundle)).or(modified(self.brief_path(bundle)));
         let age = age.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
         // The bundle is looked for last: it gets its name when it loses the other.
         age >= ANNOUNCED && !partial.exists() && !path.exists()
@@ -217,6 +242,10 @@ impl Outbox {
         names(&self.dir).map_err(failed(&self.dir))
     }
 
+    fn brief_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}{BRIEF}"))
+    }
+
     fn record_path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{name}{RECORD}"))
     }
@@ -231,6 +260,19 @@ impl Claim {
     /// What is known of it.
     pub fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// What may be told of it; none if nothing was kept, as of a bundle from elsewhere.
+    pub fn brief(&self, identity: &Identity) -> io::Result<Option<Brief>> {
+        match fs::read(self.brief_path()) {
+            Ok(sealed) => Ok(serde_json::from_slice(&identity.decrypt(&sealed)?)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn brief_path(&self) -> PathBuf {
+        self.dir.join(format!("{}{BRIEF}", self.sealed.name()))
     }
 
     /// Notes that a sink is tried now, so that a later run knows, whatever ends this one.
@@ -283,6 +325,8 @@ impl Claim {
         // would be delivered twice.
         write_record(&kept, &self.record).map_err(failed(&kept))?;
         fs::remove_file(&self.sealed.path).map_err(failed(&self.sealed.path))?;
+        // Most bundles have none.
+        _ = fs::remove_file(self.brief_path());
         fs::remove_file(&from).map_err(failed(&from))?;
         forget_old(&self.dir.join("delivered"));
         Ok(true)

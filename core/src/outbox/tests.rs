@@ -11,7 +11,7 @@ fn record() -> Record {
 
 fn receipt() -> Receipt {
     let (location, at) = ("/somewhere".to_owned(), Timestamp::UNIX_EPOCH);
-    Receipt { location, reference: None, at }
+    Receipt { location, reference: None, ticket: None, at }
 }
 
 fn with_bundle() -> (tempfile::TempDir, Outbox) {
@@ -102,4 +102,45 @@ fn a_record_without_a_bundle_is_removed_once_nobody_can_be_sealing_it() {
     File::options().write(true).open(&path).unwrap().set_modified(yesterday).unwrap();
     outbox.recover().unwrap();
     assert!(path.exists(), "its bundle waits");
+}
+
+fn brief() -> Brief {
+    Brief {
+        tool: "collect".into(),
+        product: "Komand".into(),
+        started: Timestamp::UNIX_EPOCH,
+        stopped: None,
+        host: crate::bundle::HostFacts::default(),
+        contact: Some("planted@example.com".into()),
+        description: "it broke when planted-0000 was pressed".into(),
+        answers: std::collections::BTreeMap::new(),
+        ticket: None,
+        steps: Vec::new(),
+    }
+}
+
+#[test]
+fn what_may_be_told_waits_with_the_bundle_readable_by_this_host_only_and_goes_with_it() {
+    let (dir, outbox) = with_bundle();
+    let identity = Identity::load_or_create(&dir.path().join("identity.txt")).unwrap();
+    outbox.keep_brief(NAME, &brief(), &identity).unwrap();
+    for name in names(outbox.dir()).unwrap() {
+        let bytes = fs::read(outbox.dir().join(&name)).unwrap_or_default();
+        assert!(!bytes.windows(7).any(|bytes| bytes == b"planted"), "plaintext in {name}");
+    }
+    assert_eq!(outbox.waiting().unwrap().len(), 1, "a brief is no bundle");
+
+    let mut claim = outbox.claim(NAME).unwrap();
+    assert_eq!(claim.brief(&identity).unwrap(), Some(brief()));
+    let other = Identity::load_or_create(&dir.path().join("other.txt")).unwrap();
+    assert!(claim.brief(&other).is_err());
+    claim.confirmed("bucket", receipt()).unwrap();
+    claim.confirmed("desk", receipt()).unwrap();
+    assert!(claim.close().unwrap());
+    assert_eq!(names(outbox.dir()).unwrap(), ["delivered"]);
+
+    outbox.announce(NAME, &record()).unwrap();
+    outbox.keep_brief(NAME, &brief(), &identity).unwrap();
+    outbox.withdraw(NAME);
+    assert_eq!(names(outbox.dir()).unwrap(), ["delivered"]);
 }

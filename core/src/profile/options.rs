@@ -40,6 +40,18 @@ pub(super) struct Built<T> {
 }
 
 impl<T> Built<T> {
+    /// The same, made into something else.
+    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> Built<U> {
+        Built { value: make(self.value), doubtful: self.doubtful, removed: self.removed }
+    }
+
+    /// The same, with these options not being what was meant.
+    pub(super) fn without(mut self, options: impl IntoIterator<Item = String>) -> Self {
+        self.removed.extend(options);
+        self.doubtful = true;
+        self
+    }
+
     /// Whether `option` of `options` is what was written there.
     pub(super) fn has(&self, options: &Options<'_>, option: &str) -> bool {
         options.table.contains_key(option) && !self.removed.iter().any(|name| name == option)

@@ -4,7 +4,10 @@ use super::{
     StepOptions,
     options::{alternatives, schema_by, schema_of},
 };
-use crate::plugin::{Plugins, Registry};
+use crate::{
+    plugin::{Plugins, Registry},
+    ticket::TicketOptions,
+};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -14,10 +17,13 @@ const WIDTH: usize = 80;
 /// How deep tables within tables are described.
 const DEPTH: usize = 3;
 
+/// What a ticket system is called; in a profile it is a sink.
+const TICKETS: &str = "ticket system";
+
 /// A plugin in a list of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// The kind: `collector`, `redactor` or `sink`.
+    /// The kind: `collector`, `redactor`, `sink` or `ticket system`.
     pub kind: &'static str,
     /// The name.
     pub name: &'static str,
@@ -49,6 +55,7 @@ fn pages(plugins: &Plugins) -> Vec<Page> {
     let mut pages = of_kind("collector", &plugins.collectors);
     pages.extend(of_kind("redactor", &plugins.redactors));
     pages.extend(of_kind("sink", &plugins.sinks));
+    pages.extend(of_kind(TICKETS, &plugins.tickets));
     pages
 }
 
@@ -74,6 +81,10 @@ fn page(kind: &str, name: &str, schema: &Value) -> String {
     if kind == "collector" {
         page += "\nOPTIONS OF EVERY STEP\n";
         page += &self::options(&schema_of::<StepOptions>());
+    }
+    if kind == TICKETS {
+        page += "\nOPTIONS OF EVERY TICKET SYSTEM\n";
+        page += &self::options(&schema_of::<TicketOptions>());
     }
     page
 }

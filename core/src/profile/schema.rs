@@ -5,7 +5,10 @@ use super::{
     check::{Archive, Encrypt},
     steps::Switch,
 };
-use crate::plugin::{Plugins, Registry};
+use crate::{
+    plugin::{Plugins, Registry},
+    ticket::TicketOptions,
+};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -19,7 +22,7 @@ pub fn schema(plugins: &Plugins) -> Value {
     let step = properties::<StepOptions>();
     let collect = section(&mut generator, "collect", &plugins.collectors, &step);
     let redact = section(&mut generator, "redact", &plugins.redactors, &Map::new());
-    let deliver = section(&mut generator, "deliver", &plugins.sinks, &Map::new());
+    let deliver = deliver(&mut generator, plugins);
     let mut tables = json!({
         "report": generator.subschema_for::<ReportForm>(),
         "limits": generator.subschema_for::<Limits>(),
@@ -74,7 +77,31 @@ fn section<T: ?Sized>(
     registry: &Registry<T>,
     common: &Map<String, Value>,
 ) -> Section {
-    let mut definitions = Vec::new();
+    let choices = choices(generator, name, registry, common);
+    table(name, choices)
+}
+
+/// `[deliver]`: sinks and ticket systems.
+fn deliver(generator: &mut SchemaGenerator, plugins: &Plugins) -> Section {
+    let common = properties::<TicketOptions>();
+    let mut all = choices(generator, "deliver", &plugins.sinks, &Map::new());
+    all.extend(choices(generator, "deliver", &plugins.tickets, &common));
+    table("deliver", all)
+}
+
+/// A plugin that a table may name, with the definition of its options.
+struct Choice {
+    plugin: &'static str,
+    definition: String,
+    options: Value,
+}
+
+fn choices<T: ?Sized>(
+    generator: &mut SchemaGenerator,
+    section: &str,
+    registry: &Registry<T>,
+    common: &Map<String, Value>,
+) -> Vec<Choice> {
     let mut choices = Vec::new();
     for plugin in registry.iter() {
         let mut options = plugin.schema(generator).to_value();
@@ -88,22 +115,31 @@ fn section<T: ?Sized>(
             insert(known, properties::<Switch>());
             insert(known, [("use".to_owned(), json!({ "const": plugin.name }))]);
         }
-        let definition = format!("{name}-{}", plugin.name);
-        choices.push(json!({
-            "if": { "properties": { "use": { "const": plugin.name } }, "required": ["use"] },
-            "then": { "$ref": format!("#/definitions/{definition}") },
-        }));
-        definitions.push((definition, options));
+        let definition = format!("{section}-{}", plugin.name);
+        choices.push(Choice { plugin: plugin.name, definition, options });
     }
-    let names: Vec<_> = registry.names().collect();
+    choices
+}
+
+fn table(name: &str, choices: Vec<Choice>) -> Section {
+    let names: Vec<_> = choices.iter().map(|choice| choice.plugin).collect();
+    let rules = choices.iter().map(|choice| {
+        json!({
+            "if": { "properties": { "use": { "const": choice.plugin } }, "required": ["use"] },
+            "then": { "$ref": format!("#/definitions/{}", choice.definition) },
+        })
+    });
+    let rules: Vec<_> = rules.collect();
     let any = json!({
         "type": "object",
         "properties": { "use": { "description": "The plugin", "enum": names } },
         // It closes the object against nothing: what is allowed depends on `use`, and without it
         // the table overrides one of another profile.
         "additionalProperties": true,
-        "allOf": choices,
+        "allOf": rules,
     });
+    let of_each = choices.into_iter().map(|choice| (choice.definition, choice.options));
+    let mut definitions: Vec<_> = of_each.collect();
     let definition = format!("{name}-any");
     let table = json!({
         "description": format!("`[{name}.ID]`, one table for each"),

@@ -4,16 +4,18 @@ use super::{
     ConfiguredSink, Step, StepOptions,
     check::{Checker, ID_HELP, SinkSecret, Verify, is_id},
     options::{Built, Options, option_names, schema_by, schema_of},
-    source::{Finding, Span},
+    source::{Finding, Findings, Span},
 };
 use crate::{
+    Sink,
     collector::Invalid,
     plugin::{Plugin, Registry},
     redact::{Rule, RuleContext, RuleError},
     suggest,
+    ticket::{TicketOptions, TicketSink, TicketSystem},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{borrow::Cow, sync::Arc};
 use toml::{
     Spanned,
@@ -53,18 +55,53 @@ struct Kind<T: ?Sized + 'static> {
     /// The options that the tables of this section have beside those of their plugins.
     common: Vec<String>,
     plugins: Vec<&'static Plugin<T>>,
+    /// The names of plugins of another kind that the section may name as well.
+    others: Vec<&'static str>,
 }
 
-/// A plugin, configured.
-struct Configured<'i, T: ?Sized + 'static> {
+/// No options beside those of the plugin.
+#[derive(Deserialize, JsonSchema)]
+struct Nothing {}
+
+/// A plugin, configured; `C` are the options that all of its kind have.
+struct Configured<'i, T: ?Sized + 'static, C> {
     id: String,
     name: &'static str,
     built: Built<Box<T>>,
     /// The plugin's own options.
     options: Options<'i>,
-    /// The options that every step has; none if something is wrong with them.
-    common: Option<StepOptions>,
+    /// None if something is wrong with them.
+    common: Option<C>,
     enabled: bool,
+}
+
+impl Entry<'_> {
+    /// Whether it says that it uses one of these.
+    fn uses(&self, names: &[&str]) -> bool {
+        let wanted = self.table.get("use").and_then(|name| name.get_ref().as_str());
+        wanted.is_some_and(|wanted| names.contains(&wanted))
+    }
+}
+
+impl<'i> Configured<'i, dyn TicketSystem, TicketOptions> {
+    /// The ticket system as a sink. What is wrong with the options of all has been said.
+    fn into_sink(self) -> Configured<'i, dyn Sink, Nothing> {
+        let Self { id, name, mut built, options, common, enabled } = self;
+        if common.is_none() {
+            built = built.without(option_names(&schema_of::<TicketOptions>()));
+        }
+        let common = common.unwrap_or_default();
+        let built = built.map(|system| Box::new(TicketSink { system, options: common }) as _);
+        Configured { id, name, built, options, common: None, enabled }
+    }
+}
+
+impl Verify for Nothing {
+    fn verify(&self, _: &Options<'_>, _: &mut Findings) {}
+}
+
+impl Verify for TicketOptions {
+    fn verify(&self, _: &Options<'_>, _: &mut Findings) {}
 }
 
 impl<T: ?Sized> Kind<T> {
@@ -77,11 +114,12 @@ impl<T: ?Sized> Kind<T> {
         let mut common = option_names(&schema_of::<Switch>());
         common.push("use".to_owned());
         common.extend(further);
-        Self { section, word, common, plugins: registry.iter().collect() }
+        Self { section, word, common, plugins: registry.iter().collect(), others: Vec::new() }
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.plugins.iter().map(|plugin| plugin.name)
+        let own = self.plugins.iter().map(|plugin| plugin.name);
+        own.chain(self.others.iter().copied())
     }
 }
 
@@ -91,7 +129,7 @@ impl Checker<'_> {
         let common = option_names(&schema_of::<StepOptions>());
         let kind = Kind::new("collect", "collector", &self.plugins.collectors, common);
         let mut steps = Vec::new();
-        for step in self.configured(&kind, section) {
+        for step in self.configured::<_, StepOptions>(&kind, section) {
             self.invalid(&step, step.built.value.check());
             if let (Some(options), true) = (step.common, step.enabled) {
                 let (id, plugin, collector) = (step.id, step.name, step.built.value);
@@ -114,7 +152,7 @@ impl Checker<'_> {
         };
         let (base, env, host) = (self.base, self.env, self.host);
         let (mut rules, mut ids) = (Vec::new(), Vec::new());
-        for redactor in self.configured(&kind, section) {
+        for redactor in self.configured::<_, Nothing>(&kind, section) {
             let wrong = redactor.built.value.check();
             // What is wrong with a rule, this has said already, and better.
             let usable = wrong.is_empty() && !redactor.built.doubtful;
@@ -146,9 +184,20 @@ impl Checker<'_> {
         &mut self,
         section: Option<Spanned<DeValue<'_>>>,
     ) -> (Vec<ConfiguredSink>, Vec<SinkSecret>) {
-        let kind = Kind::new("deliver", "sink", &self.plugins.sinks, Vec::new());
+        let mut kind = Kind::new("deliver", "sink", &self.plugins.sinks, Vec::new());
+        let common = option_names(&schema_of::<TicketOptions>());
+        let tickets = Kind::new("deliver", "sink", &self.plugins.tickets, common);
+        kind.others = tickets.names().collect();
         let (mut sinks, mut secrets) = (Vec::new(), Vec::new());
-        for sink in self.configured(&kind, section) {
+        let entries = self.entries(kind.section, section);
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
+        for entry in entries {
+            let sink = if entry.uses(&kind.others) {
+                self.build(&tickets, entry, &ids).map(Configured::into_sink)
+            } else {
+                self.build::<_, Nothing>(&kind, entry, &ids)
+            };
+            let Some(sink) = sink else { continue };
             self.invalid(&sink, sink.built.value.check());
             secrets.extend(sink.built.value.secrets().into_iter().map(|source| SinkSecret {
                 sink: sink.id.clone(),
@@ -164,11 +213,11 @@ impl Checker<'_> {
     }
 
     /// Builds the plugins of a section, in the order of the files.
-    fn configured<'i, T: ?Sized>(
+    fn configured<'i, T: ?Sized, C: DeserializeOwned + JsonSchema + Verify>(
         &mut self,
         kind: &Kind<T>,
         section: Option<Spanned<DeValue<'i>>>,
-    ) -> Vec<Configured<'i, T>> {
+    ) -> Vec<Configured<'i, T, C>> {
         let entries = self.entries(kind.section, section);
         let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
         entries.into_iter().filter_map(|entry| self.build(kind, entry, &ids)).collect()
@@ -202,12 +251,12 @@ impl Checker<'_> {
         entries
     }
 
-    fn build<'i, T: ?Sized>(
+    fn build<'i, T: ?Sized, C: DeserializeOwned + JsonSchema + Verify>(
         &mut self,
         kind: &Kind<T>,
         Entry { id, span, mut table }: Entry<'i>,
         ids: &[String],
-    ) -> Option<Configured<'i, T>> {
+    ) -> Option<Configured<'i, T, C>> {
         let wanted = table.remove("use");
         let switch = take(&mut table, |key| key == "enabled");
         let common = take(&mut table, |key| kind.common.iter().any(|name| name == key));
@@ -220,8 +269,8 @@ impl Checker<'_> {
             common: Vec::new(),
         };
         let enabled = switch.read::<Switch>(&mut self.findings).unwrap_or_default().enabled;
-        let common = Options { table: common, schema: schema_of::<StepOptions>(), ..switch };
-        let read = common.read::<StepOptions>(&mut self.findings);
+        let common = Options { table: common, schema: schema_of::<C>(), ..switch };
+        let read = common.read::<C>(&mut self.findings);
         if let Some(read) = &read {
             read.verify(&common, &mut self.findings);
         }
@@ -230,7 +279,7 @@ impl Checker<'_> {
             return None;
         };
         let plugin = self.plugin(kind, &wanted)?;
-        let options = Options {
+        let mut options = Options {
             owner: format!("`{}`", plugin.name),
             span,
             table,
@@ -239,12 +288,14 @@ impl Checker<'_> {
         };
         let built =
             options.build(&mut self.findings, |options, unknown| plugin.build(options, unknown))?;
+        // So that what is said of them finds its place.
+        options.table.extend(common.table);
         Some(Configured { id, name: plugin.name, built, options, common: read, enabled })
     }
 
     /// Reports what a plugin finds wrong with its options, unless that only follows from what is
     /// reported already.
-    fn invalid<T: ?Sized>(&mut self, plugin: &Configured<'_, T>, invalid: Vec<Invalid>) {
+    fn invalid<T: ?Sized, C>(&mut self, plugin: &Configured<'_, T, C>, invalid: Vec<Invalid>) {
         for Invalid { option, message, help } in invalid {
             if !plugin.built.doubtful || plugin.built.has(&plugin.options, option) {
                 let span = plugin.options.span_of_named(option, &message);

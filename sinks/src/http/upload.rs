@@ -11,7 +11,6 @@ use reqwest::{
     header::{CONTENT_LENGTH, HeaderMap},
 };
 use std::{
-    fs::File,
     io::{self, Cursor, Read},
     pin::pin,
     sync::{
@@ -70,7 +69,7 @@ pub struct Upload {
     /// With which headers; `Content-Length` is added.
     pub headers: HeaderMap,
     /// The file, at its first byte.
-    pub file: File,
+    pub file: Box<dyn Read + Send>,
     /// Its length in bytes.
     pub len: u64,
     /// What stands before the file.
@@ -147,11 +146,19 @@ impl Upload {
 
 /// Sends a request and reads the answer's first bytes; what cannot be read of them is left out.
 pub async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    exchange_up_to(request, ANSWER_BYTES).await
+}
+
+/// The same, reading up to so many bytes.
+pub async fn exchange_up_to(
+    request: reqwest::RequestBuilder,
+    most: usize,
+) -> Result<Answer, reqwest::Error> {
     let mut response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut bytes = Vec::new();
     let reading = async {
-        while bytes.len() < ANSWER_BYTES
+        while bytes.len() < most
             && let Ok(Some(chunk)) = response.chunk().await
         {
             bytes.extend_from_slice(&chunk);
@@ -159,7 +166,7 @@ pub async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, reqwes
     };
     // Whether the text came in time does not matter: the status says what is to be done.
     _ = timeout(ANSWER_TEXT, reading).await;
-    bytes.truncate(ANSWER_BYTES);
+    bytes.truncate(most);
     Ok(Answer { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() })
 }
 

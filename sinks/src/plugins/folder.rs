@@ -52,6 +52,7 @@ impl Sink for Folder {
         Ok(Receipt {
             location: target.display().to_string(),
             reference: None,
+            ticket: None,
             at: Timestamp::now(),
         })
     }

@@ -274,7 +274,8 @@ impl S3 {
                 let help = Some("free memory and file descriptors, then `collect send`".into());
                 DeliveryError::Unreachable { reason, help }
             })??;
-        Ok(Receipt { reference: s3::reference(&answer, &mask), location, at: Timestamp::now() })
+        let reference = s3::reference(&answer, &mask);
+        Ok(Receipt { location, reference, ticket: None, at: Timestamp::now() })
     }
 
     /// The client for `url`; what must not be shown of the proxy is hidden in `mask`.

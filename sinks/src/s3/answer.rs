@@ -8,8 +8,6 @@ use crate::{
     retry::{Again, Failed},
 };
 use collect_core::sink::DeliveryError;
-use jiff::Timestamp;
-use std::time::Duration;
 use url::Url;
 
 /// What an answer to the storing request means.
@@ -86,21 +84,7 @@ pub(super) fn passing(answer: &Answer, code: &str) -> Option<Again> {
         400 => code == "RequestTimeout",
         _ => false,
     };
-    passing.then(|| {
-        answer
-            .header("retry-after")
-            .and_then(|value| retry_after(value, Timestamp::now()))
-            .map_or(Again::Later, Again::After)
-    })
-}
-
-/// Seconds, or a date (RFC 9110, section 10.2.3).
-fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+    passing.then(|| Again::as_wished(answer))
 }
 
 /// The error document of an answer.
@@ -250,6 +234,7 @@ fn too_large() -> String {
 mod tests {
     use super::*;
     use reqwest::{StatusCode, header::HeaderMap};
+    use std::time::Duration;
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], text: &str) -> Answer {
         let mut map = HeaderMap::new();
@@ -318,10 +303,6 @@ mod tests {
         assert_eq!(again(409, &[], "ConditionalRequestConflict"), Again::Later);
         assert_eq!(again(400, &[], "BadDigest"), Again::Once);
         assert_eq!(again(429, &[("retry-after", "7")], ""), Again::After(Duration::from_secs(7)));
-        let now = "2026-11-23T10:42:00Z".parse().unwrap();
-        assert_eq!(retry_after("Mon, 23 Nov 2026 10:42:09 GMT", now), Some(Duration::from_secs(9)));
-        assert_eq!(retry_after("Mon, 23 Nov 2026 10:41:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon", now), None);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Delivery<'_> {
             method: Method::PUT,
             url,
             headers,
-            file: file()?,
+            file: Box::new(file()?),
             len: self.bundle.len(),
             before: Vec::new(),
             after: Vec::new(),

@@ -139,7 +139,7 @@ impl Form {
                 (CONTENT_TYPE, kind.expect("a digest in hexadecimal digits")),
                 (USER_AGENT, HeaderValue::from_static(OWN_NAME)),
             ]),
-            file,
+            file: Box::new(file),
             len: bundle.len(),
             before: before.into_bytes(),
             after: format!("\r\n--{boundary}--\r\n").into_bytes(),

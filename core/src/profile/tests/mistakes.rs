@@ -269,3 +269,45 @@ fn a_secret_too_short_to_be_found_is_refused_without_being_shown() {
     assert_eq!(error.problems()[0].line, Some(4));
     assert!(!error.render(false).contains("q7"));
 }
+
+#[test]
+fn a_ticket_system_is_a_sink_with_options_that_all_of_them_have() {
+    let profile = good(&format!(
+        "product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n[deliver.a]\nuse = 'desk'\n\
+         url = 'https://desk.example.com'\nproject = 'bugs'\n[deliver.b]\nuse = 's3'\nbucket = 'b'\n"
+    ));
+    let sinks: Vec<_> = profile.sinks.iter().map(|sink| (sink.id.as_str(), sink.plugin)).collect();
+    assert_eq!(sinks, [("a", "desk"), ("b", "s3")]);
+    let destination = profile.sinks[0].sink.destination();
+    assert!(destination.starts_with("project bugs at https://desk"), "{destination}");
+}
+
+#[test]
+fn what_is_wrong_with_a_ticket_system_is_said_where_it_stands() {
+    let error = wrong(&format!(
+        "product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n[deliver.a]\nuse = 'desk'\n\
+         url = 'nowhere'\ntitle = '{{prodct}}'\nbody = '{{info'\nprojct = 'bugs'\n\
+         [deliver.b]\nuse = 'dsk'\n"
+    ));
+    assert_eq!(
+        said(&error),
+        [
+            "8: a `{` is not closed; write `{{` for the brace itself: -",
+            "9: `desk` has no option `projct`: did you mean `project`?",
+            "11: there is no sink named `dsk`: did you mean `desk`?",
+        ]
+    );
+    let error = wrong(&format!(
+        "product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\n[deliver.a]\nuse = 'desk'\n\
+         url = 'nowhere'\ntitle = '{{prodct}}'\n"
+    ));
+    assert_eq!(
+        said(&error),
+        [
+            "6: `nowhere` is no address: -",
+            "7: there is no placeholder `prodct`: did you mean `product`?",
+            "7: the title has no `{id}`, by which a ticket is found again: without it, a lost \
+             answer would lead to a second ticket",
+        ]
+    );
+}

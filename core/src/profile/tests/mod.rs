@@ -12,6 +12,7 @@ use crate::{
     redact::{Rule, RuleContext, RuleError},
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError, Receipt, Sealed},
+    ticket::{Markup, TicketOptions, TicketSystem, Tickets},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -94,6 +95,45 @@ impl Redactor for Pattern {
     }
 }
 
+/// Tickets.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+struct Desk {
+    /// The project.
+    project: String,
+}
+
+impl TicketSystem for Desk {
+    fn connect<'c>(
+        &'c self,
+        _: &'c TicketOptions,
+        _: &'c DeliveryContext<'c>,
+    ) -> Result<Box<dyn Tickets + 'c>, DeliveryError> {
+        Err(DeliveryError::Stopped)
+    }
+
+    fn check(&self, options: &TicketOptions) -> Vec<Invalid> {
+        let wrong = (!options.url.starts_with("https://")).then(|| Invalid {
+            option: "url",
+            message: format!("`{}` is no address", options.url),
+            help: None,
+        });
+        wrong.into_iter().collect()
+    }
+
+    fn secrets(&self, _: &TicketOptions) -> Vec<SecretSource> {
+        Vec::new()
+    }
+
+    fn destination(&self, options: &TicketOptions) -> String {
+        format!("project {} at {}", self.project, options.url)
+    }
+
+    fn markup(&self) -> Markup {
+        Markup::Plain
+    }
+}
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 struct Bucket {
@@ -141,6 +181,7 @@ fn plugins() -> Plugins {
             plugin!("secrets", Pattern, Redactor),
         ]),
         sinks: Registry::new([plugin!("s3", Bucket, Sink)]),
+        tickets: Registry::new([plugin!("desk", Desk, TicketSystem)]),
     }
 }
 

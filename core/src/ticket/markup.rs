@@ -1,0 +1,124 @@
+//! Text from users and hosts, put into a ticket so that it is shown as text.
+
+use std::fmt::Write;
+
+/// How wide a preformatted text may be before it is broken, in characters.
+const WIDTH: usize = 100;
+
+/// The words after `<` that would end or change a preformatted text of Textile.
+const TAGS: [&str; 6] = ["pre", "/pre", "code", "/code", "notextile", "/notextile"];
+
+/// How texts are written in a ticket system.
+///
+/// What comes from users and hosts is put into preformatted blocks. Escaping character by character
+/// would leave what ticket systems find in text later: mentions that notify people, numbers of
+/// other tickets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Markup {
+    /// Shown as it is.
+    #[default]
+    Plain,
+    /// `CommonMark` and what resembles it.
+    Markdown,
+    /// Textile, the older of Redmine's formats.
+    Textile,
+}
+
+impl Markup {
+    /// A heading over a text that is shown as it is; nothing if there is no text.
+    pub fn block(self, heading: &str, text: &str) -> String {
+        let text = wrapped(&clean(text));
+        if text.is_empty() {
+            return String::new();
+        }
+        match self {
+            Self::Plain => format!("{heading}\n{}", indented(&text)),
+            Self::Markdown => {
+                let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
+                format!("**{heading}**\n\n{fence}\n{text}\n{fence}")
+            }
+            Self::Textile => format!("*{heading}*\n\n<pre>\n{}\n</pre>", without_tags(&text)),
+        }
+    }
+
+    /// A short text within a line.
+    pub fn inline(self, text: &str) -> String {
+        let text = one_line(text);
+        match self {
+            _ if text.is_empty() => text,
+            Self::Plain => text,
+            Self::Markdown => format!("`{}`", text.replace('`', "'")),
+            Self::Textile => format!("@{}@", without_tags(&text).replace('@', "(at)")),
+        }
+    }
+}
+
+/// The text in one line, without what a reader does not see.
+pub(super) fn one_line(text: &str) -> String {
+    clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a text, whole words if possible.
+pub(super) fn shortened(text: &str, limit: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(limit) else {
+        return text.to_owned();
+    };
+    let text = &text[..end];
+    let end = text.rfind(' ').filter(|space| *space > end / 2).unwrap_or(end);
+    format!("{}…", text[..end].trim_end())
+}
+
+/// The text without control characters and those that turn the direction of writing, and without
+/// empty lines at its ends.
+fn clean(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let seen = text.chars().filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || hidden(*c)));
+    let text: String = seen.collect();
+    text.trim_matches('\n').trim_end().to_owned()
+}
+
+fn hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Breaks long lines, between words if there are any.
+fn wrapped(text: &str) -> String {
+    let mut broken = String::with_capacity(text.len());
+    for mut line in text.lines() {
+        while let Some((end, _)) = line.char_indices().nth(WIDTH) {
+            let end = line[..end].rfind(' ').filter(|space| *space > end / 2).unwrap_or(end);
+            _ = writeln!(broken, "{}", &line[..end]);
+            line = line[end..].trim_start();
+        }
+        _ = writeln!(broken, "{line}");
+    }
+    broken.truncate(broken.trim_end().len());
+    broken
+}
+
+fn indented(text: &str) -> String {
+    let lines = text.lines().map(|line| format!("  {line}").trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn longest_run(text: &str, wanted: char) -> usize {
+    text.split(|c| c != wanted).map(str::len).max().unwrap_or(0)
+}
+
+/// The text with a space behind each `<` that begins what Textile would take for its own.
+fn without_tags(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        safe += before;
+        safe.push('<');
+        let ours = |tag: &&str| {
+            after.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))
+        };
+        if TAGS.iter().any(ours) {
+            safe.push(' ');
+        }
+        rest = after;
+    }
+    safe + rest
+}
