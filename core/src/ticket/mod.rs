@@ -1,7 +1,7 @@
 //! Tickets: what a ticket system is, what is written into one, and how one comes to be exactly once.
 //!
 //! A ticket system answers small questions: is there a ticket of this key, open one, attach this,
-//! what do you hold. The way through them is the same for all and stands in [`file`]; it asks
+//! what do you hold. The way through them is the same for all and stands in [`file()`]; it asks
 //! before it does and again afterwards, so it can be begun anew after any step. Nothing here speaks
 //! HTTP, and nothing knows whether the bundle lies on a disk or in a bucket.
 
