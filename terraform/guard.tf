@@ -74,6 +74,17 @@ resource "aws_s3_object" "guard_rules" {
   depends_on = [aws_s3_bucket_policy.logs]
 }
 
+resource "aws_s3_object" "guard_ticket" {
+  count        = var.guard_zip == null || nonsensitive(var.guard_ticket == null) ? 0 : 1
+  bucket       = aws_s3_bucket.logs.id
+  key          = "${local.guard_prefix}ticket.toml"
+  content      = var.guard_ticket
+  content_type = "application/toml"
+  tags         = local.tags
+
+  depends_on = [aws_s3_bucket_policy.logs]
+}
+
 resource "aws_s3_object" "guard_retired" {
   count        = var.guard_zip == null ? 0 : 1
   bucket       = aws_s3_bucket.logs.id

@@ -218,3 +218,10 @@ variable "alert_webhook" {
     error_message = "alert_webhook has to be an https address, such as https://hooks.example.com/abc."
   }
 }
+
+variable "guard_ticket" {
+  description = "Options of a ticket system that guard tells as well, in TOML as below [deliver.ID] of a profile: one ticket a day, with a comment for all that comes after. Null for none."
+  type        = string
+  default     = null
+  sensitive   = true
+}

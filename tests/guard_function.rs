@@ -2,8 +2,8 @@
 //! real server's policy.
 
 use crate::kit::{
-    DESK_TOKEN, FaultServer, Function, REFERER, Seaweed, UPLOAD_TOKEN, contains, needs, output,
-    sha256, wait_for,
+    DESK_TOKEN, FaultServer, Function, REFERER, REPORTER_KEY, Redmine, Seaweed, UPLOAD_TOKEN,
+    contains, needs, output, sha256, wait_for,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -56,8 +56,15 @@ fn the_guard_function_keeps_two_out_for_a_time_and_the_third_never_notices() {
     server.put("guard/rules.toml", b"terms = [\"20s\", \"1d\"]\n[rules.uploads]\nthreshold = 40\n");
     server.put("guard/retired.json", json!([sha256(RETIRED.as_bytes())]).to_string().as_bytes());
     let told = FaultServer::start(&[]);
+    let redmine = Redmine::start();
+    if let Some(redmine) = &redmine {
+        let options = redmine.sink().replace("{ file = \"redmine.key\" }", "{ env = \"REDMINE\" }");
+        let options = options.replace("[deliver.desk]", "");
+        server.put("guard/ticket.toml", options.as_bytes());
+    }
     let mut variables = server.role();
     variables.extend([
+        ("REDMINE", REPORTER_KEY.to_owned()),
         ("AWS_CA_BUNDLE", server.ca_file().display().to_string()),
         ("AWS_ENDPOINT_URL_SNS", told.url()),
         ("COLLECT_LOG_BUCKET", "bug-reports".to_owned()),
@@ -109,6 +116,19 @@ fn the_guard_function_keeps_two_out_for_a_time_and_the_third_never_notices() {
     for secret in [UPLOAD_TOKEN, DESK_TOKEN, REFERER, RETIRED, "made-up-guess", "made-up-hook"] {
         assert!(!contains(all.as_bytes(), secret.as_bytes()), "{secret}: {all}");
         assert!(!contains(log.as_bytes(), secret.as_bytes()), "{secret}: {log}");
+    }
+
+    // The ticket system has one ticket of the day, with what came later as a comment.
+    if let Some(redmine) = &redmine {
+        let issues = redmine.issues();
+        let [issue] = &issues[..] else { panic!("{issues:#?}") };
+        assert!(issue["subject"].as_str().unwrap().contains("abuse of the report bucket [guard-"));
+        let text = issue.to_string();
+        assert!(issue["description"].as_str().unwrap().contains(GUESSING), "{issue:#}");
+        let notes: Vec<_> = issue["journals"].as_array().unwrap().iter().collect();
+        assert_eq!(notes.len(), 1, "{issue:#}");
+        assert!(notes[0]["notes"].as_str().unwrap().contains(FLOODING), "{issue:#}");
+        assert!(!contains(text.as_bytes(), UPLOAD_TOKEN.as_bytes()), "{issue:#}");
     }
 
     // `terraform apply` writes the policy anew; the clock brings the blocks back, and ends them.

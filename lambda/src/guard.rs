@@ -4,6 +4,10 @@
 //! has written the policy anew. What a run counts, and whom it told of, is kept beside the logs, so
 //! that a log that is delivered twice, or a run that breaks off, changes nothing.
 
+use collect_core::{
+    sink::{DeliveryContext, DeliveryError, Watch},
+    ticket::TicketSink,
+};
 use collect_guard::{Finding, Guard, Rules, Tokens, rules::RulesError};
 use collect_sinks::{
     aws::{Keys, Topic},
@@ -14,7 +18,7 @@ use collect_sinks::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, path::Path, time::Duration};
 use thiserror::Error;
 use url::form_urlencoded;
 
@@ -26,6 +30,9 @@ const RULES: &str = "rules.toml";
 
 /// The digests of tokens that are no longer valid, beside the logs.
 const RETIRED: &str = "retired.json";
+
+/// The options of a ticket system that is told as well, beside the logs.
+const TICKET: &str = "ticket.toml";
 
 /// What starts a run: a notification of S3, or the clock.
 #[derive(Debug, Default, Deserialize)]
@@ -166,7 +173,7 @@ impl Patrol {
                 .iter()
                 .filter(|finding| !told.contains(&(finding.rule.clone(), finding.subject.clone())))
                 .collect();
-            done.untold = self.tell(&news).err();
+            done.untold = self.tell(&news, now).err();
             let state = if done.untold.is_some() {
                 verdict.state.untold(&kept.state)
             } else {
@@ -208,10 +215,14 @@ impl Patrol {
         Ok(tokens.retired_by_digest(digests.ok_or(GuardError::Retired)?))
     }
 
-    fn tell(&self, news: &[&Finding]) -> Result<(), String> {
+    fn tell(&self, news: &[&Finding], now: Timestamp) -> Result<(), String> {
         if news.is_empty() {
             return Ok(());
         }
+        let ticket = self.logs.beside(TICKET).map_err(|error| error.to_string())?;
+        let ticket = ticket.filter(|text| !text.trim().is_empty());
+        let ticket = ticket.map(|text| TicketSink::parse(&text)).transpose();
+        let ticket = ticket.map_err(|why| format!("`{TICKET}`: {why}"))?;
         let bucket = self.reports.name();
         let count = news.len();
         let subject = format!("{bucket}: {count} new finding{}", if count == 1 { "" } else { "s" });
@@ -227,9 +238,41 @@ impl Patrol {
             }
             Ok(())
         };
-        let told: Result<(), collect_core::sink::DeliveryError> =
-            http::run(work).map_err(|error| error.to_string())?;
-        told.map_err(|error| error.to_string())
+        let told: Result<(), DeliveryError> = http::run(work).map_err(|error| error.to_string())?;
+        told.map_err(|error| error.to_string())?;
+        if let Some(ticket) = ticket {
+            // One ticket a day, with a comment for all that comes after.
+            let key = format!("guard-{}", now.strftime("%Y%m%d"));
+            let title = format!("{bucket}: abuse of the report bucket");
+            let told = ticket.tell(&key, &title, &message, &context());
+            told.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Nobody watches, and what is a secret stands in the options or in the function's environment.
+fn context() -> DeliveryContext<'static> {
+    DeliveryContext {
+        watch: &Unwatched,
+        tried_before: false,
+        host: None,
+        brief: None,
+        elsewhere: &[],
+        base: Path::new("/"),
+        env: &crate::settings::variable,
+    }
+}
+
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn sent(&self, _bytes: u64, _total: u64) {}
+
+    fn retrying(&self, _reason: &str, _wait: Duration) {}
+
+    fn stopped(&self) -> bool {
+        false
     }
 }
 

@@ -110,6 +110,17 @@ impl Letter {
         }
     }
 
+    /// A letter about something that is no report; `body` is in the markup of the ticket system.
+    pub(super) fn notice(key: &str, title: &str, body: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            title: shortened(&one_line(title), TITLE),
+            body: body.to_owned(),
+            brief: None,
+            words: BTreeMap::new(),
+        }
+    }
+
     /// A template of a plugin's own, with the placeholders of titles.
     pub fn fill(&self, template: &Template) -> String {
         template.fill(|name| self.words.get(name).cloned().unwrap_or_default())

@@ -9,6 +9,7 @@ mod brief;
 mod filing;
 mod letter;
 mod markup;
+mod notice;
 mod sink;
 mod template;
 #[cfg(test)]
