@@ -140,6 +140,19 @@ pub trait Watch: Sync {
     fn stopped(&self) -> bool;
 }
 
+/// Nobody follows, and nobody stops it.
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn sent(&self, _bytes: u64, _total: u64) {}
+
+    fn retrying(&self, _reason: &str, _wait: std::time::Duration) {}
+
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
 /// A sink's answer: the bundle is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

@@ -5,10 +5,10 @@
 //! that a log that is delivered twice, or a run that breaks off, changes nothing.
 
 use collect_core::{
-    sink::{DeliveryContext, DeliveryError, Watch},
+    sink::{DeliveryContext, DeliveryError, Unwatched},
     ticket::TicketSink,
 };
-use collect_guard::{Finding, Guard, Rules, Tokens, rules::RulesError};
+use collect_guard::{Finding, Guard, Net, Rules, Tokens, rules::RulesError};
 use collect_sinks::{
     aws::{Keys, Topic},
     http::{self, Webhook},
@@ -18,7 +18,7 @@ use collect_sinks::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeSet, io, path::Path, time::Duration};
+use std::{collections::BTreeSet, io, path::Path};
 use thiserror::Error;
 use url::form_urlencoded;
 
@@ -86,8 +86,10 @@ pub struct Patrol {
     pub logs: Logs,
     /// What the keys of logs begin with.
     pub prefix: String,
-    /// The deployment's networks that are never blocked, and roles that are not looked at.
-    pub adjust: Box<dyn Fn(Rules) -> Rules + Send>,
+    /// Networks that are never blocked, besides those of the rules.
+    pub allowed: Vec<Net>,
+    /// ARNs of roles whose requests are not looked at, besides those of the rules.
+    pub exempt: Vec<String>,
     /// Who is told.
     pub alerts: Alerts,
 }
@@ -104,9 +106,8 @@ pub struct Done {
     denied: Vec<String>,
     dropped: Vec<String>,
     changed: bool,
-    /// Why nobody could be told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    untold: Option<String>,
+    /// Why not everybody could be told.
+    untold: Vec<String>,
 }
 
 /// Why a run did not do all of it; AWS tries again.
@@ -132,9 +133,9 @@ pub enum GuardError {
     /// Some logs could not be read.
     #[error("not all logs could be read: {}", .0.join("; "))]
     Gaps(Vec<String>),
-    /// Nobody could be told; the next run tries again.
-    #[error("nobody could be told of what was found: {0}")]
-    Untold(String),
+    /// Not everybody could be told. If nobody was, the next run tries again.
+    #[error("not everybody could be told of what was found: {}", .0.join("; "))]
+    Untold(Vec<String>),
     /// No runtime can be made.
     #[error("no means to ask: {0}")]
     Host(#[from] io::Error),
@@ -173,12 +174,13 @@ impl Patrol {
                 .iter()
                 .filter(|finding| !told.contains(&(finding.rule.clone(), finding.subject.clone())))
                 .collect();
-            done.untold = self.tell(&news, now).err();
-            let state = if done.untold.is_some() {
-                verdict.state.untold(&kept.state)
-            } else {
+            let heard = self.tell(&news, now, &mut done.untold);
+            // One who hears it is enough: else a webhook that is gone would fill all mailboxes.
+            let state = if heard || done.untold.is_empty() {
                 told.extend(news.iter().map(|new| (new.rule.clone(), new.subject.clone())));
                 verdict.state
+            } else {
+                verdict.state.untold(&kept.state)
             };
             if !self.logs.save(&kept, &state)? {
                 continue;
@@ -191,8 +193,8 @@ impl Patrol {
             done.examples = verdict.tally.examples;
             writeln!(log, "{}", json!(done))?;
             return match (done.untold, done.gaps) {
-                (Some(why), _) => Err(GuardError::Untold(why)),
-                (None, gaps) if !gaps.is_empty() => Err(GuardError::Gaps(gaps)),
+                (untold, _) if !untold.is_empty() => Err(GuardError::Untold(untold)),
+                (_, gaps) if !gaps.is_empty() => Err(GuardError::Gaps(gaps)),
                 _ => Ok(()),
             };
         }
@@ -201,7 +203,8 @@ impl Patrol {
 
     fn rules(&self) -> Result<Rules, GuardError> {
         let text = self.logs.beside(RULES)?.unwrap_or_default();
-        Ok((self.adjust)(Rules::parse(RULES, &text)?))
+        let rules = Rules::parse(RULES, &text)?.allowing(self.allowed.iter().copied());
+        Ok(rules.exempting(self.exempt.iter().cloned()))
     }
 
     /// The tokens of the policy, which is where they are valid, and the retired ones.
@@ -215,40 +218,54 @@ impl Patrol {
         Ok(tokens.retired_by_digest(digests.ok_or(GuardError::Retired)?))
     }
 
-    fn tell(&self, news: &[&Finding], now: Timestamp) -> Result<(), String> {
+    /// Tells everybody that there is, and says whether anyone was; who was not is named in `untold`.
+    fn tell(&self, news: &[&Finding], now: Timestamp, untold: &mut Vec<String>) -> bool {
         if news.is_empty() {
-            return Ok(());
+            return false;
         }
-        let ticket = self.logs.beside(TICKET).map_err(|error| error.to_string())?;
-        let ticket = ticket.filter(|text| !text.trim().is_empty());
-        let ticket = ticket.map(|text| TicketSink::parse(&text)).transpose();
-        let ticket = ticket.map_err(|why| format!("`{TICKET}`: {why}"))?;
         let bucket = self.reports.name();
         let count = news.len();
         let subject = format!("{bucket}: {count} new finding{}", if count == 1 { "" } else { "s" });
         let lines: Vec<_> = news.iter().map(ToString::to_string).collect();
         let message = lines.join("\n");
-        let work = async {
-            if let Some((topic, keys)) = &self.alerts.topic {
-                topic.publish(keys, &subject, &message).await?;
-            }
-            if let Some(webhook) = &self.alerts.webhook {
-                let json = json!({ "bucket": bucket, "subject": subject, "findings": news });
-                webhook.post(&json).await?;
-            }
-            Ok(())
+        let mut heard = false;
+        let mut note = |who: &str, told: Result<(), String>| match told {
+            Ok(()) => heard = true,
+            Err(why) => untold.push(format!("{who}: {why}")),
         };
-        let told: Result<(), DeliveryError> = http::run(work).map_err(|error| error.to_string())?;
-        told.map_err(|error| error.to_string())?;
-        if let Some(ticket) = ticket {
-            // One ticket a day, with a comment for all that comes after.
-            let key = format!("guard-{}", now.strftime("%Y%m%d"));
-            let title = format!("{bucket}: abuse of the report bucket");
-            let told = ticket.tell(&key, &title, &message, &context());
-            told.map_err(|error| error.to_string())?;
+        if let Some((topic, keys)) = &self.alerts.topic {
+            note("topic", wait(topic.publish(keys, &subject, &message)));
         }
-        Ok(())
+        if let Some(webhook) = &self.alerts.webhook {
+            let json = json!({ "bucket": bucket, "subject": subject, "findings": news });
+            note("webhook", wait(webhook.post(&json)));
+        }
+        match self.ticket_system() {
+            Ok(Some(tickets)) => {
+                // One ticket a day, with a comment for all that comes after.
+                let key = format!("guard-{}", now.strftime("%Y%m%d"));
+                let title = format!("{bucket}: abuse of the report bucket");
+                let told = tickets.tell(&key, &title, &message, &context());
+                note("ticket system", told.map(drop).map_err(|error| error.to_string()));
+            }
+            Ok(None) => {}
+            Err(why) => note("ticket system", Err(why)),
+        }
+        heard
     }
+
+    /// The ticket system of the deployment, if there is one.
+    fn ticket_system(&self) -> Result<Option<TicketSink>, String> {
+        let text = self.logs.beside(TICKET).map_err(|error| error.to_string())?;
+        let text = text.filter(|text| !text.trim().is_empty());
+        let parsed = text.map(|text| TicketSink::parse(&text)).transpose();
+        parsed.map_err(|why| format!("`{TICKET}`: {why}"))
+    }
+}
+
+fn wait(work: impl Future<Output = Result<(), DeliveryError>>) -> Result<(), String> {
+    let told = http::run(work).map_err(|error| error.to_string())?;
+    told.map_err(|error| error.to_string())
 }
 
 /// Nobody watches, and what is a secret stands in the options or in the function's environment.
@@ -261,18 +278,6 @@ fn context() -> DeliveryContext<'static> {
         elsewhere: &[],
         base: Path::new("/"),
         env: &crate::settings::variable,
-    }
-}
-
-struct Unwatched;
-
-impl Watch for Unwatched {
-    fn sent(&self, _bytes: u64, _total: u64) {}
-
-    fn retrying(&self, _reason: &str, _wait: Duration) {}
-
-    fn stopped(&self) -> bool {
-        false
     }
 }
 

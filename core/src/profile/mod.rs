@@ -18,6 +18,7 @@ mod template;
 mod tests;
 mod wording;
 
+pub(crate) use options::{option_names, schema_of};
 pub use problem::{Problem, ProfileError};
 pub use read::{Env, load, load_for};
 pub use reference::{Described, catalogue, reference};

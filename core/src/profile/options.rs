@@ -226,7 +226,7 @@ fn named(value: &Spanned<DeValue<'_>>, message: &str) -> Option<Span> {
 }
 
 /// The schema of a type, with its definitions.
-pub(super) fn schema_of<T: JsonSchema>() -> Value {
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
     SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
 }
 
@@ -242,7 +242,7 @@ fn example<'s>(schema: &'s Value, option: &str) -> Option<&'s Value> {
 }
 
 /// The names of the options of a schema.
-pub(super) fn option_names(schema: &Value) -> Vec<String> {
+pub(crate) fn option_names(schema: &Value) -> Vec<String> {
     names(schema, &[])
 }
 

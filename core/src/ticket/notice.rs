@@ -3,6 +3,7 @@
 use super::{Letter, Ticket, TicketError, TicketOptions, TicketSink, Tickets};
 use crate::{
     plugin::{Plugins, Registry},
+    profile::{option_names, schema_of},
     sink::{DeliveryContext, DeliveryError},
     ticket::TicketSystem,
 };
@@ -19,8 +20,11 @@ impl TicketSink {
     ///
     /// Says what is wrong with them, and what to write; no value is repeated.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let refused =
-            |error: toml::de::Error| format!("the options cannot be used: {}", error.message());
+        // What the error says may repeat a secret.
+        let refused = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            format!("line {} is no option that can be used", before.matches('\n').count() + 1)
+        };
         let mut own = DeTable::parse(text).map_err(refused)?.into_inner();
         let tickets: Registry<dyn TicketSystem> = Plugins::linked().tickets;
         let names: Vec<_> = tickets.names().collect();
@@ -30,8 +34,8 @@ impl TicketSink {
             .and_then(|name| tickets.get(name))
             .ok_or_else(|| format!("`use` has to be one of: {}", names.join(", ")))?;
         let mut common = DeTable::new();
-        for option in ["url", "title", "body", "ca-file", "proxy"] {
-            common.extend(own.remove_entry(option));
+        for option in option_names(&schema_of::<TicketOptions>()) {
+            common.extend(own.remove_entry(option.as_str()));
         }
         let of =
             |table| ValueDeserializer::from(Spanned::new(0..text.len(), DeValue::Table(table)));

@@ -26,13 +26,12 @@ use std::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let patrol = Arc::new(std::sync::Mutex::new(configured()?));
+    let patrol = Arc::new(configured()?);
     run(service_fn(|event: LambdaEvent<Event>| {
         let patrol = Arc::clone(&patrol);
         async move {
             // It waits for the network by itself, which a thread of the runtime must not.
             let run = tokio::task::spawn_blocking(move || {
-                let patrol = patrol.lock().map_err(|_| "an earlier run failed")?;
                 patrol.run(&event.payload, Timestamp::now(), &mut io::stdout())?;
                 Ok::<_, Error>(())
             });
@@ -46,7 +45,6 @@ fn configured() -> Result<Patrol, Error> {
     let allowed: Vec<Net> = list("COLLECT_ALLOWED_ADDRESSES")
         .map(|net| net.parse().map_err(|error| format!("COLLECT_ALLOWED_ADDRESSES: {error}")))
         .collect::<Result<_, _>>()?;
-    let exempt: Vec<String> = list("COLLECT_EXEMPT").collect();
     let topic = variable("COLLECT_ALERT_TOPIC").map(|arn| -> Result<_, Error> {
         Ok((Topic::new(&arn, &variable)?, Keys::read(&variable).map_err(unset)?))
     });
@@ -56,7 +54,8 @@ fn configured() -> Result<Patrol, Error> {
         reports: bucket(needed("COLLECT_BUCKET")?)?,
         logs: Logs::new(bucket(needed("COLLECT_LOG_BUCKET")?)?),
         prefix: needed("COLLECT_LOG_PREFIX")?,
-        adjust: Box::new(move |rules| rules.allowing(allowed.clone()).exempting(exempt.clone())),
+        allowed,
+        exempt: list("COLLECT_EXEMPT").collect(),
         alerts: Alerts { topic: topic.transpose()?, webhook: webhook.transpose()? },
     })
 }

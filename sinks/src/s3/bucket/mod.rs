@@ -23,10 +23,10 @@ use crate::{
 };
 use collect_core::{
     Secret,
-    sink::{DeliveryError, Watch},
+    sink::{DeliveryError, Unwatched, Watch},
 };
 use reqwest::Client;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// A bucket, and a way into it.
@@ -119,19 +119,6 @@ impl From<DeliveryError> for BucketError {
             DeliveryError::Stopped => Self::Stopped,
             other => Self::Refused { reason: other.to_string(), help: None },
         }
-    }
-}
-
-/// Nobody follows, and nobody stops it.
-struct Unwatched;
-
-impl Watch for Unwatched {
-    fn sent(&self, _bytes: u64, _total: u64) {}
-
-    fn retrying(&self, _reason: &str, _wait: Duration) {}
-
-    fn stopped(&self) -> bool {
-        false
     }
 }
 

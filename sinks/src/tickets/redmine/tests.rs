@@ -228,3 +228,21 @@ fn wrong_options_are_found_before_anything_is_collected() {
         BTreeMap::from([("Host".into(), template("{host}")), ("3".into(), template("{hst}"))]);
     assert_eq!(wrong(&Redmine { fields, ..redmine() }, good), ["fields", "fields"]);
 }
+
+#[test]
+fn options_without_a_profile_are_checked_and_never_repeated() {
+    let parse = |text: &str| collect_core::ticket::TicketSink::parse(text).err();
+    let good = "use = \"redmine\"\nurl = \"https://tickets.example.com\"\nproject = \"ops\"\n\
+                api-key = \"madeupkey\"\n";
+    assert_eq!(parse(good), None);
+    for (text, words) in [
+        ("use = \"rt\"".to_owned(), "`use` has to be one of: redmine, webhook"),
+        (format!("{good}projekt = \"x\""), "`redmine` has no option `projekt`"),
+        (format!("{good}fields = \"madeupkey\""), "line 5 "),
+        (good.replace("ops", "no project"), "`project`: "),
+        (format!("{good}title = \"madeupkey"), "line 5 "),
+    ] {
+        let said = parse(&text).unwrap();
+        assert!(said.contains(words) && !said.contains("madeupkey"), "{text}: {said}");
+    }
+}
