@@ -240,6 +240,7 @@ impl Follower {
             tried_before: self.tried_before,
             host: Some("host-3k9w"),
             brief: None,
+            envelope: Some("bWFkZSB1cA=="),
             elsewhere: &[],
             base,
             env,
