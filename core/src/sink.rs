@@ -146,6 +146,11 @@ pub trait Watch: Sync {
 
     /// Whether the user asked to stop.
     fn stopped(&self) -> bool;
+
+    /// How much time is left, if that is known: what would have to wait longer is not waited for.
+    fn left(&self) -> Option<std::time::Duration> {
+        None
+    }
 }
 
 /// Nobody follows, and nobody stops it.

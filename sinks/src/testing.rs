@@ -197,6 +197,7 @@ pub(crate) fn submit(
         origin: Origin { file: file.name(), request: "r-1", source: None },
         brief: None,
         file,
+        remarks: &[],
         elsewhere: &[],
         watch,
         journal: &Unrecorded,

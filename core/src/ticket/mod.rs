@@ -11,7 +11,9 @@ mod filing;
 mod journal;
 mod letter;
 mod markup;
+mod note;
 mod notice;
+mod settings;
 mod sink;
 mod template;
 #[cfg(test)]
@@ -22,6 +24,8 @@ pub use filing::{Filed, Filing, PAUSE, file};
 pub use journal::{Journal, Past, Unrecorded};
 pub use letter::{Letter, Origin};
 pub use markup::Markup;
+pub use note::{Claim, NOTE, NOTE_BYTES, Note, Step, TicketState};
+pub use settings::TicketSettings;
 pub use sink::{TicketOptions, TicketSink};
 pub use template::{Template, TemplateError};
 

@@ -223,6 +223,7 @@ fn submit_with(
         origin: Origin { file: NAME, request: "01234567", source: None },
         brief,
         file: &Bytes(b"sealed"),
+        remarks: &[],
         elsewhere,
         watch: &Patient,
         journal,
