@@ -6,6 +6,7 @@
 
 mod contact;
 mod form;
+mod kept;
 mod options;
 mod refusal;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub(crate) use contact::{address, is_address};
 pub(crate) use form::Form;
+pub(crate) use kept::{has_all, is_value, missing};
 pub(crate) use options::{check, host, invalid, secrets};
 pub(crate) use refusal::{Help, refused};
 

@@ -1,6 +1,8 @@
 //! `zendesk`: opens a ticket in Zendesk Support.
 
-use crate::api::{self, Api, Body, Effect, invalid, is_address, refused};
+use crate::api::{
+    self, Api, Body, Effect, has_all, invalid, is_address, is_value, missing, refused,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
     Invalid, Secret, TicketSystem,
@@ -227,8 +229,8 @@ impl Tickets for Account<'_> {
     }
 
     fn open(&self, letter: &Letter, file: Option<&dyn Attachment>) -> Result<Opened, TicketError> {
-        let uploads = file.map(|file| self.upload(file)).transpose()?;
-        let ticket = self.wish(letter, uploads.into_iter().collect());
+        let upload = file.map(|file| self.upload(file)).transpose()?;
+        let ticket = self.wish(letter, upload.as_deref());
         let id = external_id(&letter.key);
         let key = HeaderValue::from_str(&id).ok();
         let key = key.map(|key| (HeaderName::from_static("idempotency-key"), key));
@@ -319,7 +321,7 @@ impl Account<'_> {
     }
 
     /// The ticket as it is wished for.
-    fn wish(&self, letter: &Letter, uploads: Vec<String>) -> Value {
+    fn wish(&self, letter: &Letter, upload: Option<&str>) -> Value {
         let zendesk = self.zendesk;
         let fields = zendesk.fields.iter();
         let fields = fields.filter_map(|(id, value)| {
@@ -332,7 +334,7 @@ impl Account<'_> {
             "comment": {
                 "html_body": within(&letter.body, COMMENT),
                 "public": self.is_public(),
-                "uploads": uploads,
+                "uploads": upload.into_iter().collect::<Vec<_>>(),
             },
             "tags": zendesk.tags,
             "custom_fields": fields.collect::<Vec<_>>(),
@@ -343,10 +345,10 @@ impl Account<'_> {
         if let Some(group) = zendesk.group {
             wish["group_id"] = json!(group);
         }
-        if zendesk.requester == Requester::Contact {
-            if let Some(address) = api::address(letter) {
-                wish["requester"] = json!({ "name": address, "email": address });
-            }
+        if zendesk.requester == Requester::Contact
+            && let Some(address) = api::address(letter)
+        {
+            wish["requester"] = json!({ "name": address, "email": address });
         }
         wish
     }
@@ -414,45 +416,22 @@ fn within(text: &str, limit: usize) -> String {
 
 /// What of a wish is not in the ticket that was made.
 fn ignored(wish: &Value, made: &Value) -> Vec<String> {
-    let mut ignored = Vec::new();
-    for (option, member) in
-        [("external_id", "external_id"), ("priority", "priority"), ("group", "group_id")]
-    {
-        if !wish[member].is_null() && wish[member] != made[member] {
-            ignored.push(option.to_owned());
-        }
-    }
+    let members = [("external_id", "external_id"), ("priority", "priority"), ("group", "group_id")];
+    let mut ignored = missing(&members, wish, made);
     if wish["comment"]["public"] == false && made["is_public"] == true {
         ignored.push("comment".to_owned());
     }
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let tags = list(&made["tags"]);
-    let kept = |tag: &Value| {
-        let tag = tag.as_str().unwrap_or_default().to_lowercase();
-        tags.iter().any(|kept| kept.as_str() == Some(&tag))
-    };
-    if !list(&wish["tags"]).iter().all(kept) {
+    if !has_all(&made["tags"], &wish["tags"]) {
         ignored.push("tags".to_owned());
     }
-    let fields = list(&made["custom_fields"]);
-    for field in list(&wish["custom_fields"]) {
-        let there = |held: &Value| held["id"] == field["id"] && is_value(&held["value"], &field);
-        if !fields.iter().any(there) {
+    for field in wish["custom_fields"].as_array().into_iter().flatten() {
+        let wanted = field["value"].as_str().unwrap_or_default();
+        let mut held = made["custom_fields"].as_array().into_iter().flatten();
+        if !held.any(|held| held["id"] == field["id"] && is_value(&held["value"], wanted)) {
             ignored.push(format!("fields.{}", field["id"]));
         }
     }
     ignored
-}
-
-/// Whether a field holds what was wished for; numbers, checks and choices come back as such.
-fn is_value(held: &Value, field: &Value) -> bool {
-    let wanted = field["value"].as_str().unwrap_or_default();
-    match held {
-        Value::String(held) => held == wanted,
-        Value::Array(held) => held.iter().any(|held| held == wanted),
-        Value::Null => wanted.is_empty(),
-        other => other.to_string() == wanted,
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const KEY: &str = "01234567";
 fn zendesk() -> Zendesk {
     Zendesk {
         token: Some(SecretSource::Literal(Secret::new(TOKEN))),
-        email: Some("agent@made-up.net".into()),
+        email: Some("agent@example.com".into()),
         ..Zendesk::default()
     }
 }
@@ -48,7 +48,7 @@ fn file_it(tickets: &dyn Tickets, follower: &Follower) -> Result<Filed, Delivery
 }
 
 fn asked(line: &'static str) -> Call {
-    let pair = STANDARD.encode(format!("agent@made-up.net/token:{TOKEN}"));
+    let pair = STANDARD.encode(format!("agent@example.com/token:{TOKEN}"));
     call(line).header("authorization", format!("Basic {pair}")).header("accept", "application/json")
 }
 
@@ -230,11 +230,11 @@ fn what_the_profile_wants_is_in_the_ticket() {
         let options = TicketOptions::default();
         let letter = Letter::write(&options, Markup::Html, &origin, Some(&brief), &[]);
         play(Vec::new(), |options, context, _| {
-            zendesk.account(options, context).unwrap().wish(&letter, Vec::new())
+            zendesk.account(options, context).unwrap().wish(&letter, None)
         })
     };
-    let wish = wanted("zoe@made-up.net");
-    assert_eq!(wish["requester"], json!({ "name": "zoe@made-up.net", "email": "zoe@made-up.net" }));
+    let wish = wanted("zoe@example.com");
+    assert_eq!(wish["requester"], json!({ "name": "zoe@example.com", "email": "zoe@example.com" }));
     assert_eq!(wish["comment"]["public"], true);
     assert_eq!(wish["priority"], "high");
     assert_eq!(wish["group_id"], 98738);
@@ -320,7 +320,7 @@ fn every_refusal_says_what_to_do_and_keeps_the_token_to_itself() {
         "error": "Forbidden",
         "description": "You are not authorized to perform this action",
     });
-    let pair = STANDARD.encode(format!("agent@made-up.net/token:{TOKEN}"));
+    let pair = STANDARD.encode(format!("agent@example.com/token:{TOKEN}"));
     for (status, answer, reason, help) in [
         (401, json!({ "error": "Couldn't authenticate you" }), "Couldn't authenticate", "`email`"),
         (403, forbidden, "answered 403: Forbidden; You are not authorized", "agent"),
