@@ -5,7 +5,7 @@ pub(crate) mod contract;
 use crate::retry::Schedule;
 use collect_core::{
     sink::{DeliveryContext, DeliveryError, Watch},
-    ticket::{self, Attachment, Filed, Filing, Markup, Origin, TicketOptions, Tickets},
+    ticket::{self, Attachment, Filed, Filing, Markup, Origin, TicketOptions, Tickets, Unrecorded},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -201,6 +201,7 @@ pub(crate) fn submit(
         file,
         elsewhere: &[],
         watch,
+        journal: &Unrecorded,
         pause: Duration::ZERO,
     })
 }

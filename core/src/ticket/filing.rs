@@ -1,11 +1,12 @@
 //! The way to one ticket with one file: ask, do, ask again.
 
 use super::{
-    Attachment, Brief, Holding, Letter, Origin, Ticket, TicketError, TicketOptions, Tickets,
-    markup::Markup,
+    Attachment, Brief, Holding, Journal, Letter, Opened, Origin, Past, Ticket, TicketError,
+    TicketOptions, Tickets, markup::Markup,
 };
 use crate::sink::{DeliveryError, Watch};
 use crate::units::Size;
+use jiff::{SignedDuration, Timestamp};
 use std::{thread, time::Duration};
 
 /// How often it is begun anew when an answer was lost.
@@ -35,6 +36,8 @@ pub struct Filing<'f> {
     pub elsewhere: &'f [String],
     /// Asked whether to stop.
     pub watch: &'f dyn Watch,
+    /// Where the steps are written down.
+    pub journal: &'f dyn Journal,
     /// How long to wait before it is begun anew when an answer was lost; twice as long the next time.
     pub pause: Duration,
 }
@@ -51,7 +54,8 @@ pub struct Filed {
 /// Sees to it that there is one ticket, and that it holds the file or says where that is.
 ///
 /// It may be begun anew after whatever ended it: what is there already is found and not done again.
-/// Two that work on one report at the same time must be kept apart by the caller.
+/// Two that work on one report at the same time should be kept apart by the caller; where they are
+/// not, the later ticket is closed again.
 pub fn file(filing: &Filing<'_>) -> Result<Filed, DeliveryError> {
     let mut round = 1;
     loop {
@@ -62,7 +66,7 @@ pub fn file(filing: &Filing<'_>) -> Result<Filed, DeliveryError> {
             Err(TicketError::Unsure(error)) if round == ROUNDS => return Err(error),
             Err(TicketError::Unsure(error)) => error,
         };
-        let wait = filing.pause * round;
+        let wait = (filing.pause * round).max(filing.tickets.lag());
         filing.watch.retrying(&error.to_string(), wait);
         filing.wait(wait)?;
         round += 1;
@@ -71,14 +75,17 @@ pub fn file(filing: &Filing<'_>) -> Result<Filed, DeliveryError> {
 
 impl Filing<'_> {
     fn once(&self) -> Result<Filed, TicketError> {
-        let wanted = self.brief.and_then(|brief| brief.ticket.as_deref());
-        let named = wanted.map(|number| self.tickets.get(number)).transpose()?.flatten();
-        if let Some(ticket) = named {
-            return self.add(ticket, true);
-        }
-        if let Some(ticket) = self.tickets.find(self.origin.key())? {
+        if let Some(ticket) = self.opened_before()? {
             return self.add(ticket, false);
         }
+        let wanted = self.brief.and_then(|brief| brief.ticket.as_deref());
+        if let Some(ticket) = wanted.map(|wanted| self.named(wanted)).transpose()?.flatten() {
+            return self.add(ticket, true);
+        }
+        if let Some(ticket) = self.first()? {
+            return self.add(ticket, false);
+        }
+        self.is_settled()?;
         let absent =
             wanted.map(|number| format!("the user says that this belongs to the ticket {number}"));
         match self.open(absent.as_slice()) {
@@ -87,12 +94,80 @@ impl Filing<'_> {
         }
     }
 
+    /// The ticket that an earlier filing opened, if it is still there.
+    fn opened_before(&self) -> Result<Option<Ticket>, TicketError> {
+        match self.journal.past() {
+            Past::Opened(number) => self.tickets.get(&number),
+            Past::Nothing | Past::Opening(_) => Ok(None),
+        }
+    }
+
+    /// The ticket that the user means: by its number, or by the id of an earlier report in it.
+    fn named(&self, wanted: &str) -> Result<Option<Ticket>, TicketError> {
+        let wanted = wanted.trim();
+        if let Some(ticket) = self.tickets.get(wanted)? {
+            return Ok(Some(ticket));
+        }
+        if !Origin::is_key(wanted) {
+            return Ok(None);
+        }
+        Ok(self.tickets.find(wanted)?.into_iter().next())
+    }
+
+    /// The ticket of this report, if it is found.
+    fn first(&self) -> Result<Option<Ticket>, TicketError> {
+        Ok(self.tickets.find(self.origin.key())?.into_iter().next())
+    }
+
+    /// Refuses to open a ticket while one that was just opened might not be found yet.
+    fn is_settled(&self) -> Result<(), DeliveryError> {
+        let Past::Opening(since) = self.journal.past() else { return Ok(()) };
+        let lag = SignedDuration::try_from(self.tickets.lag()).unwrap_or(SignedDuration::MAX);
+        if Timestamp::now().duration_since(since) >= lag {
+            return Ok(());
+        }
+        Err(DeliveryError::Unreachable {
+            reason:
+                "a ticket may have been opened, and the ticket system takes its time to find it"
+                    .into(),
+            help: Some("try again in a few minutes".into()),
+        })
+    }
+
     /// A new ticket with the file.
     fn open(&self, remarks: &[String]) -> Result<Filed, TicketError> {
         self.fits()?;
-        let opened = self.tickets.open(&self.letter(remarks), Some(self.file))?;
-        self.tell_ignored(&opened.ticket, &opened.ignored)?;
-        self.add(opened.ticket, false)
+        let ticket = self.open_sole(remarks, Some(self.file))?;
+        self.add(ticket, false)
+    }
+
+    /// A new ticket that says where the file is.
+    fn open_without(&self, absent: Option<String>, reason: &str) -> Result<Filed, TicketError> {
+        let remarks: Vec<_> = absent.into_iter().chain([self.link(reason)?]).collect();
+        let ticket = self.open_sole(&remarks, None)?;
+        Ok(Filed { ticket, attached: false })
+    }
+
+    /// A new ticket, unless it turns out that another one was opened at the same time.
+    fn open_sole(
+        &self,
+        remarks: &[String],
+        file: Option<&dyn Attachment>,
+    ) -> Result<Ticket, TicketError> {
+        self.journal.opening()?;
+        let Opened { ticket, ignored } = self.tickets.open(&self.letter(remarks), file)?;
+        self.journal.opened(&ticket)?;
+        let Some(first) = self.first()?.filter(|first| first.number != ticket.number) else {
+            self.tell_ignored(&ticket, &ignored)?;
+            return Ok(ticket);
+        };
+        self.journal.opened(&first)?;
+        let comment = format!("This report has the ticket {} already: {}", first.number, first.url);
+        match self.tickets.close(&ticket, &comment) {
+            // It says where to look, whoever closes it.
+            Ok(()) | Err(TicketError::Failed(DeliveryError::Refused { .. })) => Ok(first),
+            Err(error) => Err(error),
+        }
     }
 
     /// Says so if it is known beforehand that the ticket system does not take the file.
@@ -104,14 +179,6 @@ impl Filing<'_> {
                 Err(TicketError::TooLarge(format!("the most it takes is {}", Size(limit))))
             }
         }
-    }
-
-    /// A new ticket that says where the file is.
-    fn open_without(&self, absent: Option<String>, reason: &str) -> Result<Filed, TicketError> {
-        let remarks: Vec<_> = absent.into_iter().chain([self.link(reason)?]).collect();
-        let opened = self.tickets.open(&self.letter(&remarks), None)?;
-        self.tell_ignored(&opened.ticket, &opened.ignored)?;
-        Ok(Filed { ticket: opened.ticket, attached: false })
     }
 
     /// Attaches the file unless the ticket holds it. One of somebody else's making is told what

@@ -9,6 +9,9 @@ use super::{
 use crate::units::Size;
 use std::{collections::BTreeMap, net::IpAddr};
 
+/// How long the short id is that the user is told, in characters.
+const KEY: usize = 8;
+
 /// The longest title, in characters; Redmine takes 255.
 const TITLE: usize = 250;
 
@@ -71,7 +74,12 @@ impl Origin<'_> {
     pub fn key(&self) -> &str {
         let stem = self.file.split(".tar.").next().unwrap_or_default();
         let id = stem.rsplit('-').next().unwrap_or_default();
-        id.get(..8).unwrap_or(id)
+        id.get(..KEY).unwrap_or(id)
+    }
+
+    /// Whether a text looks like such an id.
+    pub(super) fn is_key(text: &str) -> bool {
+        text.len() == KEY && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
     }
 
     fn info(&self) -> String {

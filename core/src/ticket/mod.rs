@@ -7,6 +7,7 @@
 
 mod brief;
 mod filing;
+mod journal;
 mod letter;
 mod markup;
 mod notice;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use brief::{Brief, BriefStep};
 pub use filing::{Filed, Filing, PAUSE, file};
+pub use journal::{Journal, Past, Unrecorded};
 pub use letter::{Letter, Origin};
 pub use markup::Markup;
 pub use sink::{TicketOptions, TicketSink};
@@ -27,7 +29,10 @@ use crate::{
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError, Sealed},
 };
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
 
 /// A ticket system, as a profile configures it.
 ///
@@ -58,8 +63,8 @@ pub trait TicketSystem: Send + Sync {
 /// Each verb is tried again as long as that can do no harm. Where it could, for a ticket may have
 /// been made without our hearing, the answer is [`TicketError::Unsure`].
 pub trait Tickets {
-    /// The ticket whose title holds `key`, also if it is closed; the oldest if there are several.
-    fn find(&self, key: &str) -> Result<Option<Ticket>, TicketError>;
+    /// The tickets whose title holds `key`, oldest first, the closed ones included.
+    fn find(&self, key: &str) -> Result<Vec<Ticket>, TicketError>;
 
     /// The ticket of that number, if it is there and belongs where this profile's tickets go.
     fn get(&self, number: &str) -> Result<Option<Ticket>, TicketError>;
@@ -79,12 +84,20 @@ pub trait Tickets {
     /// Adds a comment.
     fn comment(&self, ticket: &Ticket, text: &str) -> Result<(), TicketError>;
 
+    /// Says why a ticket is at its end, and closes it. It is an error if it is open afterwards.
+    fn close(&self, ticket: &Ticket, comment: &str) -> Result<(), TicketError>;
+
     /// What the ticket holds under the file's name, as the ticket system itself says.
     fn holding(&self, ticket: &Ticket, file: &dyn Attachment) -> Result<Holding, TicketError>;
 
     /// The largest file it takes, in bytes, if that is known beforehand; 0 if it takes none.
     fn limit(&self) -> Result<Option<u64>, TicketError> {
         Ok(None)
+    }
+
+    /// How long after its making a ticket may be missed by [`Tickets::find`]: an index may lag.
+    fn lag(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -77,7 +77,7 @@ impl TicketSink {
 }
 
 fn told(tickets: &dyn Tickets, letter: &Letter) -> Result<Ticket, TicketError> {
-    if let Some(ticket) = tickets.find(&letter.key)? {
+    if let Some(ticket) = tickets.find(&letter.key)?.into_iter().next() {
         tickets.comment(&ticket, &letter.body)?;
         return Ok(ticket);
     }
@@ -85,7 +85,8 @@ fn told(tickets: &dyn Tickets, letter: &Letter) -> Result<Ticket, TicketError> {
         Ok(opened) => Ok(opened.ticket),
         // It may have been opened without our hearing.
         Err(TicketError::Unsure(error)) => {
-            tickets.find(&letter.key)?.ok_or(TicketError::Unsure(error))
+            let found = tickets.find(&letter.key)?.into_iter().next();
+            found.ok_or(TicketError::Unsure(error))
         }
         Err(error) => Err(error),
     }

@@ -1,6 +1,6 @@
 //! A ticket system as a sink: tickets straight from the host.
 
-use super::{Filing, Origin, PAUSE, Template, TicketSystem, file, letter};
+use super::{Filing, Origin, PAUSE, Template, TicketSystem, Unrecorded, file, letter};
 use crate::{
     collector::Invalid,
     secret::SecretSource,
@@ -100,6 +100,7 @@ impl Sink for TicketSink {
             file: bundle,
             elsewhere: context.elsewhere,
             watch: context.watch,
+            journal: &Unrecorded,
             pause: PAUSE,
         })?;
         Ok(Receipt {

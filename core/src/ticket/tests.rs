@@ -5,6 +5,7 @@ use crate::{
     bundle::{HostFacts, Status},
     sink::Watch,
 };
+use jiff::{SignedDuration, Timestamp};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -31,6 +32,11 @@ struct Desk {
     most: Option<u64>,
     /// What is longer is cut without a word.
     cuts: Option<u64>,
+    /// Whether another instance opens a ticket for the same report just before.
+    rival: Cell<bool>,
+    closed: RefCell<Vec<String>>,
+    /// How long a ticket is not found.
+    lag: Duration,
     /// The verb with this number does its work, and its answer is lost.
     lost: Cell<usize>,
     verbs: Cell<usize>,
@@ -82,9 +88,13 @@ impl Desk {
 }
 
 impl Tickets for Desk {
-    fn find(&self, key: &str) -> Result<Option<Ticket>, TicketError> {
+    fn find(&self, key: &str) -> Result<Vec<Ticket>, TicketError> {
+        if !self.lag.is_zero() {
+            return Ok(Vec::new());
+        }
         let tickets = self.tickets.borrow();
-        Ok(tickets.iter().position(|(title, _)| title.contains(key)).map(Self::ticket))
+        let found = tickets.iter().enumerate().filter(|(_, (title, _))| title.contains(key));
+        Ok(found.map(|(index, _)| Self::ticket(index)).collect())
     }
 
     fn get(&self, number: &str) -> Result<Option<Ticket>, TicketError> {
@@ -97,6 +107,9 @@ impl Tickets for Desk {
             && self.most.is_some_and(|most| file.len() > most)
         {
             return Err(TicketError::TooLarge("422".into()));
+        }
+        if self.rival.take() {
+            self.tickets.borrow_mut().push((letter.title.clone(), Vec::new()));
         }
         self.tickets.borrow_mut().push((letter.title.clone(), Vec::new()));
         self.bodies.borrow_mut().push(letter.body.clone());
@@ -123,6 +136,11 @@ impl Tickets for Desk {
         self.answer(())
     }
 
+    fn close(&self, ticket: &Ticket, comment: &str) -> Result<(), TicketError> {
+        self.closed.borrow_mut().push(ticket.number.clone());
+        self.comment(ticket, comment)
+    }
+
     fn holding(&self, ticket: &Ticket, file: &dyn Attachment) -> Result<Holding, TicketError> {
         let index: usize = ticket.number.parse().unwrap();
         let held = self.tickets.borrow()[index].1.clone();
@@ -132,6 +150,10 @@ impl Tickets for Desk {
 
     fn limit(&self) -> Result<Option<u64>, TicketError> {
         Ok(self.limit)
+    }
+
+    fn lag(&self) -> Duration {
+        self.lag
     }
 }
 
@@ -184,6 +206,15 @@ fn submit(
     brief: Option<&Brief>,
     elsewhere: &[String],
 ) -> Result<Filed, DeliveryError> {
+    submit_with(&Unrecorded, desk, brief, elsewhere)
+}
+
+fn submit_with(
+    journal: &dyn Journal,
+    desk: &Desk,
+    brief: Option<&Brief>,
+    elsewhere: &[String],
+) -> Result<Filed, DeliveryError> {
     file(&Filing {
         tickets: desk,
         markup: Markup::Plain,
@@ -193,6 +224,7 @@ fn submit(
         file: &Bytes(b"sealed"),
         elsewhere,
         watch: &Patient,
+        journal,
         pause: Duration::ZERO,
     })
 }
@@ -216,6 +248,68 @@ fn a_lost_answer_after_any_step_leads_to_one_ticket_with_one_attachment() {
             assert_eq!(tickets[0].1, [(NAME.to_owned(), 6)], "answer {lost} was lost");
         }
     }
+}
+
+#[test]
+fn of_two_that_file_one_report_at_the_same_time_the_later_closes_its_ticket() {
+    for at_once in [true, false] {
+        let desk = Desk { at_once, rival: Cell::new(true), ..Desk::default() };
+        let filed = submit(&desk, None, &[]).unwrap();
+        assert_eq!((filed.ticket.number.as_str(), filed.attached), ("0", true));
+        assert_eq!(*desk.closed.borrow(), ["1"]);
+        assert!(desk.comments.borrow()[0].contains("has the ticket 0 already"));
+        assert_eq!(desk.tickets.borrow()[0].1, [(NAME.to_owned(), 6)]);
+    }
+}
+
+/// A journal on paper.
+#[derive(Default)]
+struct Paper(RefCell<Past>);
+
+impl Journal for Paper {
+    fn past(&self) -> Past {
+        self.0.borrow().clone()
+    }
+
+    fn opening(&self) -> Result<(), DeliveryError> {
+        *self.0.borrow_mut() = Past::Opening(Timestamp::now());
+        Ok(())
+    }
+
+    fn opened(&self, ticket: &Ticket) -> Result<(), DeliveryError> {
+        *self.0.borrow_mut() = Past::Opened(ticket.number.clone());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_ticket_that_is_not_found_yet_is_not_opened_again() {
+    let slow = || Desk { lag: Duration::from_hours(1), ..Desk::default() };
+    let (desk, paper) = (slow(), Paper::default());
+    submit_with(&paper, &desk, None, &[]).unwrap();
+    submit_with(&paper, &desk, None, &[]).unwrap();
+    assert_eq!(desk.tickets.borrow().len(), 1, "its number is written down");
+
+    // The process ended while the ticket was being opened: nobody knows its number.
+    let desk = slow();
+    let begun = |ago: i64| {
+        Paper(RefCell::new(Past::Opening(Timestamp::now() - SignedDuration::from_mins(ago))))
+    };
+    let error = submit_with(&begun(59), &desk, None, &[]).unwrap_err();
+    assert!(matches!(error, DeliveryError::Unreachable { help: Some(_), .. }), "{error}");
+    assert!(desk.tickets.borrow().is_empty());
+    submit_with(&begun(61), &desk, None, &[]).unwrap();
+    assert_eq!(desk.tickets.borrow().len(), 1);
+}
+
+#[test]
+fn a_second_report_of_the_same_incident_goes_into_the_ticket_of_the_first() {
+    let desk = Desk::default();
+    desk.tickets.borrow_mut().push(("Shop: broken [abcdefgh]".into(), Vec::new()));
+    let named = Brief { ticket: Some("abcdefgh".into()), ..brief() };
+    let filed = submit(&desk, Some(&named), &[]).unwrap();
+    assert_eq!((filed.ticket.number.as_str(), filed.attached), ("0", true));
+    assert_eq!(desk.tickets.borrow().len(), 1);
 }
 
 #[test]

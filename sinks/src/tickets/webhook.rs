@@ -118,8 +118,8 @@ struct Address<'c> {
 
 impl Tickets for Address<'_> {
     /// The other side knows by the key.
-    fn find(&self, _: &str) -> Result<Option<Ticket>, TicketError> {
-        Ok(None)
+    fn find(&self, _: &str) -> Result<Vec<Ticket>, TicketError> {
+        Ok(Vec::new())
     }
 
     /// The report names the ticket, and the other side knows it.
@@ -168,6 +168,10 @@ impl Tickets for Address<'_> {
     /// There are no comments: the report says it all.
     fn comment(&self, _: &Ticket, _: &str) -> Result<(), TicketError> {
         Ok(())
+    }
+
+    fn close(&self, _: &Ticket, _: &str) -> Result<(), TicketError> {
+        Err(refused("a webhook cannot be asked to close a ticket", "close it where it is").into())
     }
 
     fn holding(&self, _: &Ticket, _: &dyn Attachment) -> Result<Holding, TicketError> {

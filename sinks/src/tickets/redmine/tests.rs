@@ -73,7 +73,7 @@ fn lines(seen: &[crate::testing::Seen]) -> Vec<String> {
 
 #[test]
 fn the_file_is_uploaded_and_the_ticket_opened_with_it_and_read_back() {
-    let replies = vec![none(), uploaded(), created(), holds(12)];
+    let replies = vec![none(), uploaded(), created(), listed(), holds(12)];
     let (filed, seen) = talk(&redmine(), replies, file_it);
     let filed = filed.unwrap();
     assert_eq!((filed.ticket.number.as_str(), filed.attached), ("7", true));
@@ -84,6 +84,7 @@ fn the_file_is_uploaded_and_the_ticket_opened_with_it_and_read_back() {
             "GET /redmine/issues.json",
             "POST /redmine/uploads.json",
             "POST /redmine/issues.json",
+            "GET /redmine/issues.json",
             "GET /redmine/issues/7.json",
         ]
     );
@@ -115,7 +116,8 @@ fn a_ticket_whose_making_was_not_heard_of_is_found_and_not_made_again() {
 #[test]
 fn a_server_that_is_busy_is_asked_again_when_it_wishes() {
     let busy = |status| Reply::Answer(text(status, "retry-after: 0\r\n", ""));
-    let replies = vec![busy(429), none(), busy(500), uploaded(), busy(429), created(), holds(12)];
+    let replies =
+        vec![busy(429), none(), busy(500), uploaded(), busy(429), created(), listed(), holds(12)];
     let ((filed, retries), _) = talk(&redmine(), replies, |tickets, follower| {
         (file_it(tickets, follower), follower.reasons().len())
     });
@@ -158,6 +160,7 @@ fn what_arrives_damaged_is_noticed() {
         none(),
         uploaded(),
         created(),
+        listed(),
         holds(3),
         uploaded(),
         Reply::Answer(text(204, "", "")),
@@ -184,6 +187,7 @@ fn a_tracker_is_named_by_its_name_and_a_wrong_one_is_refused() {
         trackers(),
         uploaded(),
         created(),
+        listed(),
         Reply::Answer(text(204, "", "")),
         holds(12),
     ];
@@ -191,11 +195,32 @@ fn a_tracker_is_named_by_its_name_and_a_wrong_one_is_refused() {
     filed.unwrap();
     let wish: Value = serde_json::from_slice(&seen[3].body).unwrap();
     assert_eq!(wish["issue"]["tracker_id"], 3);
-    assert!(String::from_utf8_lossy(&seen[4].body).contains("did not heed"), "it took another");
+    assert!(String::from_utf8_lossy(&seen[5].body).contains("did not heed"), "it took another");
 
     let (error, _) = talk(&named("Bugs"), vec![none(), trackers()], file_it);
     let Err(DeliveryError::Refused { help, .. }) = error else { panic!("{error:?}") };
     assert!(help.unwrap().contains("there are: Support"));
+}
+
+#[test]
+fn a_ticket_is_closed_by_the_first_status_that_the_workflow_lets_the_account_choose() {
+    let ticket = Ticket { number: "7".into(), url: String::new() };
+    let all = json!([{ "id": 1 }, { "id": 5, "is_closed": true }, { "id": 6, "is_closed": true }]);
+    let done = || Reply::Answer(text(204, "", ""));
+    let shows = |id: u64| json(200, &json!({ "issue": { "id": 7, "status": { "id": id } } }));
+    let statuses = || json(200, &json!({ "issue_statuses": all }));
+    let replies = vec![done(), statuses(), done(), shows(1), done(), shows(6)];
+    let (closed, seen) =
+        talk(&redmine(), replies, |tickets, _| tickets.close(&ticket, "for a reason"));
+    closed.unwrap();
+    assert!(String::from_utf8_lossy(&seen[0].body).contains("for a reason"));
+
+    let replies = vec![done(), statuses(), done(), shows(1), done(), shows(1)];
+    let (closed, _) = talk(&redmine(), replies, |tickets, _| tickets.close(&ticket, ""));
+    let Err(TicketError::Failed(DeliveryError::Refused { help, .. })) = closed else {
+        panic!("{closed:?}")
+    };
+    assert!(help.unwrap().contains("Workflow"));
 }
 
 #[test]
@@ -236,7 +261,7 @@ fn options_without_a_profile_are_checked_and_never_repeated() {
                 api-key = \"madeupkey\"\n";
     assert_eq!(parse(good), None);
     for (text, words) in [
-        ("use = \"rt\"".to_owned(), "`use` has to be one of: redmine, webhook"),
+        ("use = \"rt\"".to_owned(), "`use` has to be one of: "),
         (format!("{good}projekt = \"x\""), "`redmine` has no option `projekt`"),
         (format!("{good}fields = \"madeupkey\""), "line 5 "),
         (good.replace("ops", "no project"), "`project`: "),
