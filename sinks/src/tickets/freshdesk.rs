@@ -178,7 +178,7 @@ impl Freshdesk {
         let mut api = api.with_secret("authorization", &Secret::new(format!("Basic {pair}")))?;
         api.hide(&pair);
         api.hide(key.reveal());
-        Ok(Account { freshdesk: self, api })
+        Ok(Account { freshdesk: self, api, lag: LAG })
     }
 }
 
@@ -207,6 +207,7 @@ fn help(status: u16) -> Option<&'static str> {
 struct Account<'c> {
     freshdesk: &'c Freshdesk,
     api: Api<'c>,
+    lag: Duration,
 }
 
 impl Tickets for Account<'_> {
@@ -290,7 +291,7 @@ impl Tickets for Account<'_> {
     }
 
     fn lag(&self) -> Duration {
-        LAG
+        self.lag
     }
 }
 

@@ -96,8 +96,8 @@ enum Priority {
     Urgent,
 }
 
-/// The longest comment, in bytes; Zendesk takes 64 KiB.
-const COMMENT: usize = 60_000;
+/// The longest comment, in characters; Zendesk takes 64 KiB, and a character may have four bytes.
+const COMMENT: usize = 16_000;
 
 /// How many pages of comments of a ticket are looked at, the newest first.
 const PAGES: usize = 20;
@@ -256,7 +256,7 @@ impl Tickets for Account<'_> {
         let upload = self.upload(file)?;
         let text = comment.unwrap_or("The bundle of this report.");
         let comment = json!({
-            "html_body": within(text, COMMENT),
+            "html_body": Markup::Html.cut(text, COMMENT),
             "public": self.is_public(),
             "uploads": [upload],
         });
@@ -332,7 +332,7 @@ impl Account<'_> {
             "subject": letter.title.replace("{{", "{ {"),
             "external_id": external_id(&letter.key),
             "comment": {
-                "html_body": within(&letter.body, COMMENT),
+                "html_body": Markup::Html.cut(&letter.body, COMMENT),
                 "public": self.is_public(),
                 "uploads": upload.into_iter().collect::<Vec<_>>(),
             },
@@ -387,7 +387,7 @@ fn external_id(key: &str) -> String {
 
 /// A comment for agents.
 fn remark(text: &str) -> Value {
-    json!({ "html_body": within(text, COMMENT), "public": false })
+    json!({ "html_body": Markup::Html.cut(text, COMMENT), "public": false })
 }
 
 /// A ticket of this key is there already, with the token of another upload in it.
@@ -400,18 +400,6 @@ fn unsure_if_made_before(error: TicketError) -> TicketError {
         }
         error => error,
     }
-}
-
-/// The beginning of a text in HTML, with an end to what is preformatted.
-fn within(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    let text = &text[..text.floor_char_boundary(limit)];
-    // Lines end in no tag and in no reference.
-    let text = &text[..text.rfind('\n').unwrap_or(0)];
-    let is_open = text.rfind("<pre>") > text.rfind("</pre>");
-    format!("{text}\n{}<p>… the bundle has all of it.</p>", if is_open { "</pre>" } else { "" })
 }
 
 /// What of a wish is not in the ticket that was made.
