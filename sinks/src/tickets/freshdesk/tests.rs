@@ -194,7 +194,7 @@ fn what_the_profile_wants_is_in_the_ticket() {
         key_field: Some("cf_report".into()),
         ..freshdesk()
     };
-    let wanted = |contact: &str| {
+    let wanted = |freshdesk: &Freshdesk, contact: &str| {
         let brief: Brief = serde_json::from_value(json!({
             "tool": "collect 1.0", "product": "Shop", "started": "2026-11-23T10:42:05Z",
             "host": serde_json::to_value(collect_core::bundle::HostFacts::default()).unwrap(),
@@ -208,16 +208,17 @@ fn what_the_profile_wants_is_in_the_ticket() {
             freshdesk.account(options, context).unwrap().wish(&letter)
         })
     };
-    let wish = wanted("zoe@example.com");
+    let wish = wanted(&freshdesk, "zoe@example.com");
     assert_eq!(wish["email"], "zoe@example.com");
     assert_eq!((&wish["priority"], &wish["type"]), (&json!(3), &json!("Incident")));
     assert_eq!((&wish["group_id"], &wish["product_id"]), (&json!(156), &json!(3)));
     assert_eq!(wish["tags"], json!(["bug"]), "the key has a field of its own");
     assert_eq!(wish["custom_fields"], json!({ "cf_product": "Shop", "cf_report": KEY }));
     assert!(wish["description"].as_str().unwrap().contains("it &lt;broke&gt;"));
-    // A pseudonym is nobody's address, and neither is nothing.
-    assert_eq!(wanted("user-3k9w@mail.example.com")["email"], "reports@example.com");
-    assert_eq!(wanted("")["email"], "reports@example.com");
+    // Not without being told to; a pseudonym is nobody's address, and neither is nothing.
+    assert_eq!(wanted(&self::freshdesk(), "zoe@example.com")["email"], "reports@example.com");
+    assert_eq!(wanted(&freshdesk, "user-3k9w@mail.example.com")["email"], "reports@example.com");
+    assert_eq!(wanted(&freshdesk, "")["email"], "reports@example.com");
 
     let (_, body) = form(&wish).with_file("attachments[]", &FILE);
     let text = String::from_utf8(body.before).unwrap();
