@@ -196,7 +196,7 @@ impl Facts<'_> {
     fn block(&self, name: &str) -> String {
         let block = |heading, text: String| self.markup.block(heading, &text);
         match (name, self.brief) {
-            ("info", _) => self.origin.info(),
+            ("info", _) => self.markup.line(&self.origin.info()),
             ("missing", _) => block("Missing or partial", self.missing()),
             ("product" | "id", _) => self.word(name),
             ("file" | "host", _) => self.markup.inline(&self.word(name)),
