@@ -1,5 +1,7 @@
 //! A server for the tests: it speaks just enough HTTP to answer, and can misbehave on purpose.
 
+pub(crate) mod contract;
+
 use crate::retry::Schedule;
 use collect_core::{
     sink::{DeliveryContext, DeliveryError, Watch},
