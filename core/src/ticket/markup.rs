@@ -22,6 +22,8 @@ pub enum Markup {
     Markdown,
     /// Textile, the older of Redmine's formats.
     Textile,
+    /// HTML.
+    Html,
 }
 
 impl Markup {
@@ -38,6 +40,7 @@ impl Markup {
                 format!("**{heading}**\n\n{fence}\n{text}\n{fence}")
             }
             Self::Textile => format!("*{heading}*\n\n<pre>\n{}\n</pre>", without_tags(&text)),
+            Self::Html => format!("<p><b>{heading}</b></p>\n<pre>\n{}\n</pre>", escaped(&text)),
         }
     }
 
@@ -49,6 +52,7 @@ impl Markup {
             Self::Plain => text,
             Self::Markdown => format!("`{}`", text.replace('`', "'")),
             Self::Textile => format!("@{}@", without_tags(&text).replace('@', "(at)")),
+            Self::Html => format!("<code>{}</code>", escaped(&text)),
         }
     }
 }
@@ -121,4 +125,22 @@ fn without_tags(text: &str) -> String {
         rest = after;
     }
     safe + rest
+}
+
+/// The text with references in place of what HTML would take for its own, and of braces, in which
+/// ticket systems look for placeholders.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            '{' => safe += "&#123;",
+            '}' => safe += "&#125;",
+            c => safe.push(c),
+        }
+    }
+    safe
 }
