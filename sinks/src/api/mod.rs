@@ -4,11 +4,15 @@
 //! It blocks, and runs each request on a runtime of its own; inside of another runtime it wants a
 //! thread of its own.
 
+mod contact;
+mod form;
 mod options;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use contact::{address, is_address};
+pub(crate) use form::Form;
 pub(crate) use options::{check, host, invalid, secrets};
 pub(crate) use refusal::{Help, refused};
 
@@ -25,12 +29,20 @@ use collect_core::{
     ticket::{Attachment, TicketError, TicketOptions},
 };
 use reqwest::{
-    Client, Method,
+    Client, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, io, sync::Mutex, time::Duration};
+use std::{
+    fmt::Write,
+    io,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 use url::Url;
 
@@ -161,14 +173,39 @@ impl<'c> Api<'c> {
 
     /// Asks.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, TicketError> {
+        let asked = self.ask(path, query, &AtomicBool::default());
+        Ok(self.read(&asked?)?)
+    }
+
+    /// Asks for what may not be there.
+    pub(crate) fn get_if_there(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, TicketError> {
+        let absent = AtomicBool::default();
+        let asked = self.ask(path, query, &absent);
+        if absent.into_inner() {
+            return Ok(None);
+        }
+        Ok(Some(self.read(&asked?)?))
+    }
+
+    fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        absent: &AtomicBool,
+    ) -> Result<Answer, TicketError> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let asked = self.run(Effect::Same, &TOO_LARGE[..1], async || {
-            self.exchange(self.client.get(url.clone())).await
-        });
-        Ok(self.read(&asked?)?)
+        self.run(Effect::Same, &TOO_LARGE[..1], async || {
+            let answer = self.exchange(self.client.get(url.clone())).await?;
+            absent.store(answer.status == StatusCode::NOT_FOUND, Ordering::Relaxed);
+            Ok(answer)
+        })
     }
 
     /// Sends JSON.
