@@ -54,6 +54,8 @@ mod terraform_variables;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
+mod tickets_trial;
+#[cfg(test)]
 mod upload_function;
 #[cfg(test)]
 mod vendors;
