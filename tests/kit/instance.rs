@@ -8,8 +8,9 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, mpsc},
+    sync::{Arc, Condvar, Mutex, OnceLock, mpsc},
     thread,
     time::Duration,
 };
@@ -44,7 +45,9 @@ impl Instance {
     /// Builds and starts `collect-lambda-NAME` with these variables.
     pub(crate) fn start(name: &str, variables: &[(&str, String)]) -> Self {
         let name = format!("collect-lambda-{name}");
-        let binary = example("collect-lambda").with_file_name(&name);
+        // Many are started, and cargo takes its time to find nothing to do.
+        static BUILT: OnceLock<PathBuf> = OnceLock::new();
+        let binary = BUILT.get_or_init(|| example("collect-lambda")).with_file_name(&name);
         let shared = Shared::default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
