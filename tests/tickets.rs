@@ -1,6 +1,7 @@
 //! Tickets straight from the host, in real ticket systems: what holds for all of them.
 
 mod redmine;
+mod roundup;
 
 use crate::kit::{
     Bundle, Collect, FoundTicket, KeyPair, TICKET_SERVERS, TicketServer, contains, needs, profile,

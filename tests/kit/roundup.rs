@@ -48,6 +48,15 @@ impl Roundup {
         Some(roundup)
     }
 
+    /// Takes from the account of collect what it may do with issues.
+    pub(crate) fn demote_reporter(&self) {
+        let path = format!("user?username={REPORTER}");
+        let user = &self.ask("GET", &path, None).1["data"]["collection"][0];
+        let path = format!("user/{}", user["id"].as_str().unwrap());
+        let (status, said) = self.change(&path, &json!({ "roles": "Reader" }));
+        assert_eq!(status, 200, "{said}");
+    }
+
     fn tracker(&self) -> String {
         self.folder.path().join("tracker").display().to_string()
     }
@@ -64,8 +73,8 @@ impl Roundup {
         admin(&["install", "classic", "sqlite", &address]);
         let folder = Path::new(&tracker);
         edit(&folder.join("config.ini"), |line| {
-            // Mail goes into a file. The first option of that name is the one of mail.
-            let mail = line == "debug = \n".trim_end() || line == "debug =";
+            // Mail goes into a file; of the two options of that name, its own is empty at first.
+            let mail = line.trim_end() == "debug =";
             let name = line.split(" = ").next().unwrap_or_default();
             match settings.iter().find(|(setting, _)| *setting == name) {
                 _ if mail => format!("debug = {}", self.folder.path().join("mail").display()),
@@ -99,8 +108,14 @@ impl Roundup {
         self.ask("PUT", path, Some(&change))
     }
 
-    /// Asks below `rest/data` as the administrator.
+    /// Asks below `rest/data` as the administrator, as often as the limit of requests wants it.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        wait_for("Roundup lets the administrator ask", Duration::from_mins(1), || {
+            Some(self.ask_once(method, path, body)).filter(|(status, _)| *status != 429)
+        })
+    }
+
+    fn ask_once(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let mut curl = self.curl(path);
         curl.args(["--write-out", "\n%{http_code}", "--request", method]);
         curl.args(["--header", "Content-Type: application/json"]);
@@ -167,15 +182,17 @@ impl TicketServer for Roundup {
     fn attachments(&self, number: &str) -> Vec<(String, Vec<u8>)> {
         let issue = self.ask("GET", &format!("issue/{number}?@verbose=2"), None).1;
         let files = issue["data"]["attributes"]["files"].as_array().cloned().unwrap_or_default();
-        let content = |file: &Value| {
+        let attachment = |file: &Value| {
             let mut curl =
                 self.curl(&format!("file/{}/binary_content", file["id"].as_str().unwrap()));
             curl.args(["--fail", "--header", "Accept: application/octet-stream"]);
-            let output = curl.output().unwrap();
-            assert!(output.status.success(), "{file}: {}", output.status);
-            (file["name"].as_str().unwrap().to_owned(), output.stdout)
+            let content = wait_for("Roundup gives a file", Duration::from_mins(1), || {
+                let output = curl.output().unwrap();
+                output.status.success().then_some(output.stdout)
+            });
+            (file["name"].as_str().unwrap().to_owned(), content)
         };
-        files.iter().map(content).collect()
+        files.iter().map(attachment).collect()
     }
 
     fn close(&self, number: &str) {

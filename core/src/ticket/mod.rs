@@ -6,6 +6,7 @@
 //! HTTP, and nothing knows whether the bundle lies on a disk or in a bucket.
 
 mod brief;
+pub mod envelope;
 mod filing;
 mod journal;
 mod letter;

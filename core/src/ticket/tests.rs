@@ -169,7 +169,7 @@ impl Watch for Patient {
     }
 }
 
-fn brief() -> Brief {
+pub(super) fn brief() -> Brief {
     let step = |id: &str, status, missing: &[&str]| BriefStep {
         id: id.into(),
         status,
@@ -198,6 +198,7 @@ fn brief() -> Brief {
             step("docker", Status::Absent, &[]),
             step("journal", Status::Denied, &["/var/log/journal: may not be read"]),
         ],
+        left_out: 0,
     }
 }
 
@@ -424,6 +425,13 @@ fn hostile_text_is_shown_as_text_and_shortened() {
     let letter = letter(Markup::Markdown, Some(&brief));
     assert!(letter.body.contains("\n````\n</pre>\nSubject: x\n```"), "{}", letter.body);
     assert!(letter.title.starts_with("Shop: </pre> [0"), "{}", letter.title);
+
+    let hostile = "</pre><script>&#9;{{ticket.requester.email}}</script>".to_owned();
+    let html = self::letter(Markup::Html, Some(&Brief { description: hostile, ..brief })).body;
+    let shown = "<pre>\n&lt;/pre&gt;&lt;script&gt;&amp;#9;&#123;&#123;ticket";
+    assert!(html.contains(shown) && !html.contains("<script"), "{html}");
+    assert_eq!(html.matches("<pre>").count(), html.matches("</pre>").count());
+    assert_eq!(Markup::Html.inline("a<b>"), "<code>a&lt;b&gt;</code>");
 }
 
 #[test]

@@ -189,6 +189,7 @@ impl Report<'_> {
             tried_before: claim.past() != Past::Nothing,
             host,
             brief: None,
+            envelope: None,
             elsewhere: &[],
             base: Path::new("/"),
             env: &crate::settings::variable,

@@ -4,11 +4,19 @@
 //! It blocks, and runs each request on a runtime of its own; inside of another runtime it wants a
 //! thread of its own.
 
+mod contact;
+mod download;
+mod form;
+mod kept;
 mod options;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use contact::{address, is_address};
+pub(crate) use download::Sum;
+pub(crate) use form::Form;
+pub(crate) use kept::{has_all, is_value, missing};
 pub(crate) use options::{check, host, invalid, secrets};
 pub(crate) use refusal::{Help, refused};
 
@@ -25,12 +33,20 @@ use collect_core::{
     ticket::{Attachment, TicketError, TicketOptions},
 };
 use reqwest::{
-    Client, Method,
+    Client, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, io, sync::Mutex, time::Duration};
+use std::{
+    fmt::Write,
+    io,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 use url::Url;
 
@@ -138,6 +154,13 @@ impl<'c> Api<'c> {
         Ok(self)
     }
 
+    /// The same, sending a header with every request that is no secret.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        // What stands in a URL can stand in a header.
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
+    }
+
     /// The same, taking any text for an answer of success.
     pub(crate) fn with_any_answer(mut self) -> Self {
         self.any_answer = true;
@@ -161,14 +184,39 @@ impl<'c> Api<'c> {
 
     /// Asks.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, TicketError> {
+        let asked = self.ask(path, query, &AtomicBool::default());
+        Ok(self.read(&asked?)?)
+    }
+
+    /// Asks for what may not be there.
+    pub(crate) fn get_if_there(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, TicketError> {
+        let absent = AtomicBool::default();
+        let asked = self.ask(path, query, &absent);
+        if absent.into_inner() {
+            return Ok(None);
+        }
+        Ok(Some(self.read(&asked?)?))
+    }
+
+    fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        absent: &AtomicBool,
+    ) -> Result<Answer, TicketError> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let asked = self.run(Effect::Same, &TOO_LARGE[..1], async || {
-            self.exchange(self.client.get(url.clone())).await
-        });
-        Ok(self.read(&asked?)?)
+        self.run(Effect::Same, &TOO_LARGE[..1], async || {
+            let answer = self.exchange(self.client.get(url.clone())).await?;
+            absent.store(answer.status == StatusCode::NOT_FOUND, Ordering::Relaxed);
+            Ok(answer)
+        })
     }
 
     /// Sends JSON.

@@ -11,8 +11,8 @@ use serde_json::Value;
 pub(crate) type Help = fn(u16) -> Option<&'static str>;
 
 /// The members in which servers say what is wrong.
-const SAYING: [&str; 7] =
-    ["errors", "errorMessages", "error", "message", "description", "detail", "title"];
+const SAYING: [&str; 8] =
+    ["errors", "errorMessages", "error", "message", "description", "details", "detail", "title"];
 
 /// How many sentences of a server are repeated.
 const SENTENCES: usize = 4;
@@ -75,9 +75,18 @@ fn said(answer: &Answer) -> String {
     sentences.join("; ")
 }
 
-/// Every text in a value.
+/// Every text in a value; what is said of a field in a list has the field's name before it.
 fn gather(value: &Value, sentences: &mut Vec<String>) {
     match value {
+        Value::Object(members) if members.values().all(Value::is_array) => {
+            for (name, list) in members {
+                let mut said = Vec::new();
+                gather(list, &mut said);
+                if !said.is_empty() {
+                    sentences.push(format!("{name}: {}", said.join(", ")));
+                }
+            }
+        }
         Value::String(text) if !text.is_empty() => sentences.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| gather(item, sentences)),
         Value::Object(members) => members.values().for_each(|item| gather(item, sentences)),

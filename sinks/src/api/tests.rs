@@ -46,5 +46,9 @@ fn what_servers_say_is_found_in_the_members_that_they_use() {
     assert_eq!(said(r#"{"errors":["a","b"]}"#), "`desk` answered 400: a; b");
     assert_eq!(said(r#"{"errorMessages":[],"errors":{"project":"c"}}"#), "`desk` answered 400: c");
     assert_eq!(said(r#"{"error":{"msg":"d"},"message":"e"}"#), "`desk` answered 400: d; e");
+    assert_eq!(
+        said(r#"{"error":"f","details":{"value":[{"description":"is blank"}],"base":[]}}"#),
+        "`desk` answered 400: f; value: is blank"
+    );
     assert_eq!(said("<html>oh</html>"), "`desk` answered 400");
 }
