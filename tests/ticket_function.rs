@@ -6,7 +6,7 @@ use crate::kit::{
     UPLOAD_TOKEN, contains, needs, profile,
 };
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 /// The notification of an object that was stored.
 fn notification(bucket: &str, key: &str, size: usize) -> Value {
@@ -28,14 +28,15 @@ fn queue(bodies: &[Value]) -> Value {
     json!({ "Records": records.collect::<Vec<_>>() })
 }
 
-fn profile_for(collect: &Collect, key: &KeyPair, bucket: &Seaweed) -> PathBuf {
+fn profile_for(collect: &Collect, key: &KeyPair, receiving: &KeyPair, bucket: &Seaweed) -> PathBuf {
     let log = collect.write("shop.log", "says debug\n");
     let body = format!(
         "[collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n{}",
         log.display(),
         bucket.sink(&format!("\"{UPLOAD_TOKEN}\""))
     );
-    collect.write("shop.toml", profile(&key.recipient, &body))
+    let sealed_for = profile(&key.recipient, &body);
+    collect.write("shop.toml", format!("{sealed_for}envelope = \"{}\"\n", receiving.recipient))
 }
 
 #[test]
@@ -44,7 +45,9 @@ fn a_report_in_the_bucket_becomes_a_ticket_with_the_bundle_attached() {
     let Some(redmine) = Redmine::start() else { return };
     let bucket = Seaweed::start();
     let mut variables = bucket.role();
-    let settings = format!("[ticket]\n{}", redmine.options());
+    let receiving = KeyPair::new();
+    let identity = fs::read_to_string(receiving.file()).unwrap();
+    let settings = format!("identity = \"\"\"{identity}\"\"\"\n[ticket]\n{}", redmine.options());
     variables.extend([
         ("AWS_CA_BUNDLE", bucket.ca_file().display().to_string()),
         ("COLLECT_TICKET", settings),
@@ -52,7 +55,7 @@ fn a_report_in_the_bucket_becomes_a_ticket_with_the_bundle_attached() {
     ]);
     let function = Function::start("ticket", &variables);
     let (collect, key) = (Collect::new(), KeyPair::new());
-    collect.run(Collect::delivering(&profile_for(&collect, &key, &bucket))).expect(0);
+    collect.run(Collect::delivering(&profile_for(&collect, &key, &receiving, &bucket))).expect(0);
     let keys = bucket.keys();
     let [report] = &keys[..] else { panic!("{keys:#?}") };
     let sealed = bucket.object(report);
@@ -82,6 +85,9 @@ fn a_report_in_the_bucket_becomes_a_ticket_with_the_bundle_attached() {
     let name = report.rsplit('/').next().unwrap();
     let info = format!("Info: [ File: {name}, Req. ID: R7A0B, Source IP: 192.0.2.7 ]");
     assert!(ticket.text.starts_with(&info), "{}", ticket.text);
+    for said in ["The print button does nothing.", "logs             complete"] {
+        assert!(ticket.text.contains(said), "what the envelope says: {}", ticket.text);
+    }
     let attachments = redmine.attachments(&ticket.number);
     assert_eq!(attachments.len(), 1);
     assert!(attachments[0] == (name.to_owned(), sealed.clone()), "the bundle, bit by bit");
@@ -114,7 +120,7 @@ fn a_report_in_the_bucket_becomes_a_ticket_with_the_bundle_attached() {
 
     let log = function.log();
     assert!(log.contains("it is no age file: no ticket") && log.contains("it is empty"), "{log}");
-    for secret in [UPLOAD_TOKEN, REPORTER_KEY, REFERER] {
+    for secret in [UPLOAD_TOKEN, REPORTER_KEY, REFERER, "AGE-SECRET"] {
         assert!(!contains(log.as_bytes(), secret.as_bytes()), "{secret}: {log}");
     }
 }

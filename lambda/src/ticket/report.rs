@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn a_report_without_an_envelope_that_can_be_opened_is_told_so() {
         let system = "[ticket]\nuse = \"webhook\"\nurl = \"https://desk.example.com/\"\n\
-                      secret = \"made-up-secret\"\n";
+                      secret = \"made-up-secret-0123\"\n";
         let settings = TicketSettings::parse(system).map_err(|why| panic!("{why}")).unwrap();
         let remarks = |meta: &[(&str, &str)]| {
             let meta = meta.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -118,7 +118,7 @@ mod tests {
             ("[product.shop]", "[product.Shop]", "`[product.shop]`"),
             ("project = \"shop\"", "projekt = \"shop\"", "`[product.shop]`: `redmine` has no"),
             ("AGE-SECRET-KEY-1", "made-up-", "`identity`"),
-            ("= \"https://till", "= till", "line 13 "),
+            ("= \"https://till", "= till", "is no option"),
             ("identity", "idenity", "`[product.NAME]`"),
         ] {
             let why = wrong(&BOTH.replace(from, to));
