@@ -1,6 +1,7 @@
 //! Tickets straight from the host, in real ticket systems: what holds for all of them.
 
 mod redmine;
+mod request_tracker;
 mod roundup;
 
 use crate::kit::{
