@@ -192,14 +192,26 @@ pub(crate) fn submit(
     file: &dyn Attachment,
     watch: &dyn Watch,
 ) -> Result<Filed, DeliveryError> {
+    submit_in(Markup::Plain, tickets, file, watch, &[])
+}
+
+/// The same in another markup, when the bundle is somewhere else as well.
+pub(crate) fn submit_in(
+    markup: Markup,
+    tickets: &dyn Tickets,
+    file: &dyn Attachment,
+    watch: &dyn Watch,
+    elsewhere: &[String],
+) -> Result<Filed, DeliveryError> {
     ticket::file(&Filing {
         tickets,
-        markup: Markup::Plain,
+        markup,
         options: &TicketOptions::default(),
         origin: Origin { file: file.name(), request: "r-1", source: None },
         brief: None,
         file,
-        elsewhere: &[],
+        remarks: &[],
+        elsewhere,
         watch,
         journal: &Unrecorded,
         pause: Duration::ZERO,
@@ -242,6 +254,7 @@ impl Follower {
             tried_before: self.tried_before,
             host: Some("host-3k9w"),
             brief: None,
+            envelope: Some("bWFkZSB1cA=="),
             elsewhere: &[],
             base,
             env,

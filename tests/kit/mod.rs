@@ -27,7 +27,7 @@ pub(crate) mod terraform;
 mod ticket_server;
 
 pub(crate) use bucket_of::BucketOf;
-pub(crate) use bundle::{Bundle, KeyPair};
+pub(crate) use bundle::{Bundle, KeyPair, decrypt};
 pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};

@@ -196,7 +196,7 @@ impl Facts<'_> {
     fn block(&self, name: &str) -> String {
         let block = |heading, text: String| self.markup.block(heading, &text);
         match (name, self.brief) {
-            ("info", _) => self.origin.info(),
+            ("info", _) => self.markup.line(&self.origin.info()),
             ("missing", _) => block("Missing or partial", self.missing()),
             ("product" | "id", _) => self.word(name),
             ("file" | "host", _) => self.markup.inline(&self.word(name)),
@@ -249,7 +249,9 @@ fn summary(brief: &Brief) -> String {
             Size(step.bytes).to_string()
         )
     });
-    lines(head.into_iter().chain(steps))
+    let more = (brief.left_out > 0)
+        .then(|| format!("and {} more steps; the bundle has them all", brief.left_out));
+    lines(head.into_iter().chain(steps).chain(more))
 }
 
 /// The first of these lines, each shortened.

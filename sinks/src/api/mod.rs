@@ -7,6 +7,7 @@
 mod contact;
 mod download;
 mod form;
+mod kept;
 mod options;
 mod refusal;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 pub(crate) use contact::{address, is_address};
 pub(crate) use download::{Intake, Sum};
 pub(crate) use form::Form;
+pub(crate) use kept::{has_all, is_value, missing};
 pub(crate) use options::{check, host, invalid, secrets};
 pub(crate) use refusal::{Help, refused};
 

@@ -1,6 +1,6 @@
 //! `gitlab`: opens an issue in GitLab.
 
-use crate::api::{self, Api, Effect, Form, invalid, refused};
+use crate::api::{self, Api, Effect, Form, has_all, invalid, missing, refused};
 use collect_core::{
     Invalid, TicketSystem,
     secret::SecretSource,
@@ -187,16 +187,8 @@ impl Tickets for Project<'_> {
         let ticket = self.ticket(&made).ok_or_else(|| {
             refused("the answer names no issue", "correct `url`: is that a GitLab?")
         })?;
-        let mut ignored = Vec::new();
-        if made["confidential"] != gitlab.confidential {
-            ignored.push("confidential".to_owned());
-        }
-        let labels = made["labels"].as_array().map(Vec::as_slice).unwrap_or_default();
-        // Names that GitLab has already keep their own spelling.
-        let same = |kept: &Value, label: &str| {
-            kept.as_str().is_some_and(|kept| kept.to_lowercase() == label.trim().to_lowercase())
-        };
-        if !gitlab.labels.iter().all(|label| labels.iter().any(|kept| same(kept, label))) {
+        let mut ignored = missing(&[("confidential", "confidential")], &wish, &made);
+        if !has_all(&made["labels"], &json!(gitlab.labels)) {
             ignored.push("labels".to_owned());
         }
         Ok(Opened { ticket, ignored })

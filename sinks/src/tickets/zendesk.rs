@@ -1,6 +1,8 @@
 //! `zendesk`: opens a ticket in Zendesk Support.
 
-use crate::api::{self, Api, Body, Effect, invalid, is_address, refused};
+use crate::api::{
+    self, Api, Body, Effect, has_all, invalid, is_address, is_value, missing, refused,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
     Invalid, Secret, TicketSystem,
@@ -26,10 +28,10 @@ use std::collections::BTreeMap;
 /// <https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/>,
 /// <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/>,
 /// <https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency>. The account
-/// of the token has to be an agent that may see all tickets.
+/// of the token has to be an agent that may see all tickets. Texts are HTML.
 ///
 /// A ticket is found again by its `external_id`, `collect-` and the id of the report, for as long as
-/// Zendesk has not archived it, which it does 120 days after closing. Made it is with that as its
+/// Zendesk has not archived it, which it does 120 days after closing. It is made with that as its
 /// `Idempotency-Key`, so that two that make it at the same time make one. What is to be added to a
 /// closed ticket goes into a new one, since Zendesk takes nothing more for a closed one.
 #[derive(Deserialize, JsonSchema, Default)]
@@ -41,11 +43,11 @@ struct Zendesk {
     email: Option<String>,
     /// Who sees what is written: `internal`, the agents, or `public`, the requester as well, to whom
     /// Zendesk may also send it by mail. What is said of a ticket later, such as why it was closed,
-    /// is always for agents.
+    /// is always for agents. `internal` if not given.
     comment: Audience,
     /// Whom a ticket is from: `account`, the account of the token, or `contact`, the mail address
     /// that the user gave, if it is one and no pseudonym, and the account otherwise. Zendesk makes a
-    /// user of an address that it does not know, and may greet them by mail.
+    /// user of an address that it does not know, and may greet them by mail. `account` if not given.
     requester: Requester,
     /// The priority; without it, none.
     priority: Option<Priority>,
@@ -94,8 +96,8 @@ enum Priority {
     Urgent,
 }
 
-/// The longest comment, in bytes; Zendesk takes 64 KiB.
-const COMMENT: usize = 60_000;
+/// The longest comment, in characters; Zendesk takes 64 KiB, and a character may have four bytes.
+const COMMENT: usize = 16_000;
 
 /// How many pages of comments of a ticket are looked at, the newest first.
 const PAGES: usize = 20;
@@ -227,8 +229,8 @@ impl Tickets for Account<'_> {
     }
 
     fn open(&self, letter: &Letter, file: Option<&dyn Attachment>) -> Result<Opened, TicketError> {
-        let uploads = file.map(|file| self.upload(file)).transpose()?;
-        let ticket = self.wish(letter, uploads.into_iter().collect());
+        let upload = file.map(|file| self.upload(file)).transpose()?;
+        let ticket = self.wish(letter, upload.as_deref());
         let id = external_id(&letter.key);
         let key = HeaderValue::from_str(&id).ok();
         let key = key.map(|key| (HeaderName::from_static("idempotency-key"), key));
@@ -254,7 +256,7 @@ impl Tickets for Account<'_> {
         let upload = self.upload(file)?;
         let text = comment.unwrap_or("The bundle of this report.");
         let comment = json!({
-            "html_body": within(text, COMMENT),
+            "html_body": Markup::Html.cut(text, COMMENT),
             "public": self.is_public(),
             "uploads": [upload],
         });
@@ -319,7 +321,7 @@ impl Account<'_> {
     }
 
     /// The ticket as it is wished for.
-    fn wish(&self, letter: &Letter, uploads: Vec<String>) -> Value {
+    fn wish(&self, letter: &Letter, upload: Option<&str>) -> Value {
         let zendesk = self.zendesk;
         let fields = zendesk.fields.iter();
         let fields = fields.filter_map(|(id, value)| {
@@ -330,9 +332,9 @@ impl Account<'_> {
             "subject": letter.title.replace("{{", "{ {"),
             "external_id": external_id(&letter.key),
             "comment": {
-                "html_body": within(&letter.body, COMMENT),
+                "html_body": Markup::Html.cut(&letter.body, COMMENT),
                 "public": self.is_public(),
-                "uploads": uploads,
+                "uploads": upload.into_iter().collect::<Vec<_>>(),
             },
             "tags": zendesk.tags,
             "custom_fields": fields.collect::<Vec<_>>(),
@@ -343,10 +345,10 @@ impl Account<'_> {
         if let Some(group) = zendesk.group {
             wish["group_id"] = json!(group);
         }
-        if zendesk.requester == Requester::Contact {
-            if let Some(address) = api::address(letter) {
-                wish["requester"] = json!({ "name": address, "email": address });
-            }
+        if zendesk.requester == Requester::Contact
+            && let Some(address) = api::address(letter)
+        {
+            wish["requester"] = json!({ "name": address, "email": address });
         }
         wish
     }
@@ -385,7 +387,7 @@ fn external_id(key: &str) -> String {
 
 /// A comment for agents.
 fn remark(text: &str) -> Value {
-    json!({ "html_body": within(text, COMMENT), "public": false })
+    json!({ "html_body": Markup::Html.cut(text, COMMENT), "public": false })
 }
 
 /// A ticket of this key is there already, with the token of another upload in it.
@@ -400,59 +402,24 @@ fn unsure_if_made_before(error: TicketError) -> TicketError {
     }
 }
 
-/// The beginning of a text in HTML, with an end to what is preformatted.
-fn within(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    let text = &text[..text.floor_char_boundary(limit)];
-    // Lines end in no tag and in no reference.
-    let text = &text[..text.rfind('\n').unwrap_or(0)];
-    let is_open = text.rfind("<pre>") > text.rfind("</pre>");
-    format!("{text}\n{}<p>… the bundle has all of it.</p>", if is_open { "</pre>" } else { "" })
-}
-
 /// What of a wish is not in the ticket that was made.
 fn ignored(wish: &Value, made: &Value) -> Vec<String> {
-    let mut ignored = Vec::new();
-    for (option, member) in
-        [("external_id", "external_id"), ("priority", "priority"), ("group", "group_id")]
-    {
-        if !wish[member].is_null() && wish[member] != made[member] {
-            ignored.push(option.to_owned());
-        }
-    }
+    let members = [("external_id", "external_id"), ("priority", "priority"), ("group", "group_id")];
+    let mut ignored = missing(&members, wish, made);
     if wish["comment"]["public"] == false && made["is_public"] == true {
         ignored.push("comment".to_owned());
     }
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let tags = list(&made["tags"]);
-    let kept = |tag: &Value| {
-        let tag = tag.as_str().unwrap_or_default().to_lowercase();
-        tags.iter().any(|kept| kept.as_str() == Some(&tag))
-    };
-    if !list(&wish["tags"]).iter().all(kept) {
+    if !has_all(&made["tags"], &wish["tags"]) {
         ignored.push("tags".to_owned());
     }
-    let fields = list(&made["custom_fields"]);
-    for field in list(&wish["custom_fields"]) {
-        let there = |held: &Value| held["id"] == field["id"] && is_value(&held["value"], &field);
-        if !fields.iter().any(there) {
+    for field in wish["custom_fields"].as_array().into_iter().flatten() {
+        let wanted = field["value"].as_str().unwrap_or_default();
+        let mut held = made["custom_fields"].as_array().into_iter().flatten();
+        if !held.any(|held| held["id"] == field["id"] && is_value(&held["value"], wanted)) {
             ignored.push(format!("fields.{}", field["id"]));
         }
     }
     ignored
-}
-
-/// Whether a field holds what was wished for; numbers, checks and choices come back as such.
-fn is_value(held: &Value, field: &Value) -> bool {
-    let wanted = field["value"].as_str().unwrap_or_default();
-    match held {
-        Value::String(held) => held == wanted,
-        Value::Array(held) => held.iter().any(|held| held == wanted),
-        Value::Null => wanted.is_empty(),
-        other => other.to_string() == wanted,
-    }
 }
 
 #[cfg(test)]
