@@ -9,7 +9,7 @@ fn a_report_becomes_one_ticket_in_request_tracker() {
     needs!("age", "age-keygen", "tar", "xz", "curl", "setpriv");
     let Some(mut tracker) = RequestTracker::start() else { return };
     let page = "/Ticket/Display.html?id=";
-    a_report_becomes_one_ticket(&mut tracker, "</pre> does *nothing*", page);
+    a_report_becomes_one_ticket(&mut tracker, "&lt;/pre&gt; does *nothing*", page);
     assert!(!only(&tracker).text.contains("did not heed"), "{}", only(&tracker).text);
 }
 

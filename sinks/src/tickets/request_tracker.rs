@@ -22,6 +22,9 @@ use std::collections::BTreeMap;
 /// How much Request Tracker lists at a time, at most.
 const PAGE: usize = 100;
 
+/// What texts are. Plain ones are shown with their columns out of line, and every indent gone.
+const KIND: &str = "text/html";
+
 /// What is put behind the name of an attachment that was dropped.
 const DROPPED: &str = ".txt";
 
@@ -102,7 +105,7 @@ impl TicketSystem for RequestTracker {
     }
 
     fn markup(&self) -> Markup {
-        Markup::Plain
+        Markup::Html
     }
 }
 
@@ -172,8 +175,8 @@ impl Tickets for Queue<'_> {
         let mut wish = json!({
             "Queue": self.tracker.queue,
             "Subject": letter.title,
-            "Content": letter.body,
-            "ContentType": "text/plain",
+            "Content": in_columns(&letter.body),
+            "ContentType": KIND,
             "CustomFields": fields,
         });
         if let Some(priority) = self.tracker.priority {
@@ -292,7 +295,7 @@ impl Queue<'_> {
         text: &str,
         file: Option<&dyn Attachment>,
     ) -> Result<(), TicketError> {
-        let wish = json!({ "Content": text, "ContentType": "text/plain" });
+        let wish = json!({ "Content": in_columns(text), "ContentType": KIND });
         let path = format!("REST/2.0/ticket/{}/comment", ticket.number);
         self.send(&path, &wish, file).map(|_| ())
     }
@@ -332,6 +335,12 @@ fn ignored(wish: &Value, made: &Value) -> Vec<String> {
         }
     }
     ignored
+}
+
+/// The text with a font for what is preformatted: the one of Request Tracker is not monospaced. What
+/// came from users has no element of its own any more.
+fn in_columns(text: &str) -> String {
+    text.replace("<pre>", "<pre style=\"font-family: monospace\">")
 }
 
 fn no_tracker() -> DeliveryError {

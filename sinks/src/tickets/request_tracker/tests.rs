@@ -5,7 +5,7 @@ use super::*;
 use crate::testing::{
     Memory, Reply,
     contract::{Call, call, hurry, play, refusal},
-    submit, text,
+    submit_in, text,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::ticket::{Filed, Origin};
@@ -35,7 +35,7 @@ fn talk<T>(
 }
 
 fn file_it(tracker: &RequestTracker, calls: Vec<Call>) -> Result<Filed, DeliveryError> {
-    talk(tracker, calls, |queue, follower| submit(queue, &FILE, follower))
+    talk(tracker, calls, |queue, follower| submit_in(Markup::Html, queue, &FILE, follower, &[]))
 }
 
 fn ask(line: &'static str) -> Call {
@@ -66,12 +66,12 @@ fn again() -> Call {
 /// What is filed by [`file_it`].
 fn wish(fields: &Value) -> Value {
     let origin = Origin { file: Memory::NAME, request: "r-1", source: None };
-    let letter = Letter::write(&TicketOptions::default(), Markup::Plain, &origin, None, &[]);
+    let letter = Letter::write(&TicketOptions::default(), Markup::Html, &origin, None, &[]);
     json!({
         "Queue": "bug reports",
         "Subject": letter.title,
-        "Content": letter.body,
-        "ContentType": "text/plain",
+        "Content": in_columns(&letter.body),
+        "ContentType": "text/html",
         "CustomFields": fields,
     })
 }
@@ -123,6 +123,13 @@ fn ticket_and_file_go_in_one_request_and_are_read_back() {
 }
 
 #[test]
+fn what_is_preformatted_has_a_font_with_columns() {
+    let text = Markup::Html.block("Steps", "a </pre><pre> b");
+    let shown = "<pre style=\"font-family: monospace\">\na &lt;/pre&gt;&lt;pre&gt; b\n</pre>";
+    assert!(in_columns(&text).ends_with(shown), "{}", in_columns(&text));
+}
+
+#[test]
 fn a_ticket_whose_making_was_not_heard_of_is_found_and_not_made_again() {
     for lost in [Reply::Swallow, Reply::Answer(text(500, "", ""))] {
         let calls = [by_key(&[]), create().then(lost), again()];
@@ -143,7 +150,7 @@ fn a_server_that_is_busy_is_asked_again_when_it_wishes() {
 
 #[test]
 fn an_attachment_that_was_cut_or_dropped_with_201_is_noticed() {
-    let say = json!({ "Content": "The bundle is attached.", "ContentType": "text/plain" });
+    let say = json!({ "Content": "The bundle is attached.", "ContentType": "text/html" });
     let dropped = format!("{}.txt", Memory::NAME);
     for (name, kept, word) in [
         (Memory::NAME, b"sealed".as_slice(), "holds 6 of 12 bytes"),
@@ -177,7 +184,7 @@ fn fields_and_priority_that_were_not_heeded_are_noticed() {
         ask("GET /REST/2.0/ticket/7").answered(200, &made),
     ];
     let origin = Origin { file: Memory::NAME, request: "r-1", source: None };
-    let letter = Letter::write(&TicketOptions::default(), Markup::Plain, &origin, None, &[]);
+    let letter = Letter::write(&TicketOptions::default(), Markup::Html, &origin, None, &[]);
     let opened = talk(&own, calls, |queue, _| queue.open(&letter, None).unwrap());
     assert_eq!(opened.ignored, ["priority", "fields.Nope"]);
 }
@@ -187,7 +194,7 @@ fn a_ticket_is_closed_after_it_is_said_why_and_that_is_checked() {
     for (status, closed) in [("resolved", true), ("new", false)] {
         let calls = vec![
             ask("POST /REST/2.0/ticket/7/comment")
-                .json(json!({ "Content": "a duplicate", "ContentType": "text/plain" }))
+                .json(json!({ "Content": "a duplicate", "ContentType": "text/html" }))
                 .answered(201, &json!(["Comments added"])),
             ask("PUT /REST/2.0/ticket/7")
                 .json(json!({ "Status": "resolved" }))
