@@ -48,7 +48,15 @@ type Start = fn() -> Option<Box<dyn TicketServer>>;
 pub(crate) const TICKET_SERVERS: [(&str, Start); 3] = [
     ("redmine", || Some(Box::new(Redmine::start()?))),
     ("request-tracker", || Some(Box::new(RequestTracker::start()?))),
-    ("roundup", || Some(Box::new(Roundup::start()?))),
+    ("roundup", || Some(Box::new(Roundup::start_with(&ANY_ADDRESS)?))),
+];
+
+/// Settings with which Roundup also answers where it is reached by another address than its own, such
+/// as that of a gate before it.
+const ANY_ADDRESS: [(&str, &str); 3] = [
+    ("allowed_api_origins", "*"),
+    ("csrf_enforce_header_referer", "no"),
+    ("csrf_enforce_header_host", "no"),
 ];
 
 impl TicketServer for Redmine {
