@@ -14,7 +14,7 @@ mod refusal;
 mod tests;
 
 pub(crate) use contact::{address, is_address};
-pub(crate) use download::Sum;
+pub(crate) use download::{Intake, Sum};
 pub(crate) use form::Form;
 pub(crate) use kept::{has_all, is_value, missing};
 pub(crate) use options::{check, host, invalid, secrets};
