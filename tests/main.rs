@@ -14,6 +14,8 @@ mod delivery;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod envelope;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod guard;

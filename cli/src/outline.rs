@@ -6,7 +6,7 @@ use collect_core::{
     output::Window,
     plan::{Plan, PlannedStep},
     plugin::Plugins,
-    profile::catalogue,
+    profile::{ConfiguredSink, Profile, catalogue},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -93,7 +93,7 @@ impl Outline {
             skipped: planned.skipped,
         });
         let destinations = match goal {
-            Goal::Sinks => profile.sinks.iter().map(|sink| sink.sink.destination()).collect(),
+            Goal::Sinks => profile.sinks.iter().map(|sink| destination(profile, sink)).collect(),
             Goal::Folder(dir) => vec![format!("folder {}, and nowhere else", dir.display())],
         };
         let recipients = if profile.recipients.is_empty() {
@@ -201,6 +201,15 @@ pub(crate) fn around(at: Timestamp, window: Duration) -> Window {
 }
 
 /// Files of this host, for tests elsewhere in the crate.
+/// Where a sink delivers to, and what can be read there.
+fn destination(profile: &Profile, sink: &ConfiguredSink) -> String {
+    let destination = sink.sink.destination();
+    if profile.envelope.is_some() && sink.sink.takes_envelope() {
+        return format!("{destination}, whose receiving side can read description and contact");
+    }
+    destination
+}
+
 #[cfg(test)]
 pub(crate) fn example() -> Outline {
     let step = |id: &str, what: &str| OutlineStep {

@@ -144,7 +144,10 @@ impl Submission<'_> {
 
     /// What may be told of the bundle beside it; none if no sink does.
     fn brief(&self, gathered: &Gathered) -> Result<Option<Brief>, SealError> {
-        let wanted = self.plan.profile.sinks.iter().any(|sink| sink.sink.wants_brief());
+        let profile = &self.plan.profile;
+        let wanted = profile.sinks.iter().any(|sink| {
+            sink.sink.wants_brief() || (profile.envelope.is_some() && sink.sink.takes_envelope())
+        });
         wanted.then(|| seal::brief(gathered, &self.report)).transpose()
     }
 

@@ -6,8 +6,9 @@ use crate::{
     identity::Identity,
     outbox::{Claim, OutboxError, SinkState},
     profile::ConfiguredSink,
+    recipient::{Recipient, RecipientError},
     sink::{DeliveryContext, DeliveryError, Receipt, Watch},
-    ticket::Brief,
+    ticket::{Brief, envelope},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -98,7 +99,11 @@ fn deliver_to(
     };
     let destination = sink.destination();
     reporter.event(&Event::Delivering { sink: id.to_owned(), destination });
-    let brief = if sink.wants_brief() { brief(claim, hands.identity)? } else { None };
+    let enclosed = profile.envelope.as_deref().filter(|_| sink.takes_envelope());
+    let told = sink.wants_brief() || enclosed.is_some();
+    let brief = if told { brief(claim, hands.identity)? } else { None };
+    let envelope =
+        enclosed.zip(brief.as_ref()).map(|(key, brief)| enclose(brief, key)).transpose()?;
     let receipts = claim.record().sinks.iter().filter_map(|state| state.receipt.as_ref());
     let elsewhere: Vec<_> = receipts.map(|receipt| receipt.location.clone()).collect();
     let watch = Told { sink: id, stop: hands.stop, reporter };
@@ -107,6 +112,7 @@ fn deliver_to(
         tried_before: state.unheard,
         host: claim.record().host.as_deref(),
         brief: brief.as_ref(),
+        envelope: envelope.as_deref(),
         elsewhere: &elsewhere,
         base: &profile.base,
         env: hands.env,
@@ -142,6 +148,20 @@ fn brief(claim: &Claim, identity: &Identity) -> Result<Option<Brief>, Failure> {
              less, the bundle has it all",
             identity.path().display()
         )),
+        answered: true,
+    })
+}
+
+/// What the receiving side may know, sealed for its key.
+fn enclose(brief: &Brief, key: &str) -> Result<String, Failure> {
+    let key: Recipient = key.parse().map_err(|error: RecipientError| Failure {
+        reason: format!("`envelope` of the profile: {error}"),
+        help: Some(error.help),
+        answered: true,
+    })?;
+    envelope::seal(brief, &key).map_err(|error| Failure {
+        reason: format!("the envelope could not be sealed: {error}"),
+        help: None,
         answered: true,
     })
 }

@@ -95,8 +95,7 @@ impl Identity {
             return Err(IdentityError::Exposed { path: path.to_owned() });
         }
         let text = io::read_to_string(file).map(Zeroizing::new).map_err(failed)?;
-        let key = text.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
-        match key.and_then(|key| key.trim().parse().ok()) {
+        match parse_key(&text) {
             Some(key) => Ok(Self { path: path.to_owned(), key }),
             None => Err(IdentityError::Damaged { path: path.to_owned() }),
         }
@@ -121,6 +120,12 @@ impl Identity {
     pub(crate) fn decrypt(&self, sealed: &[u8]) -> io::Result<Zeroizing<Vec<u8>>> {
         age::decrypt(&self.key, sealed).map(Zeroizing::new).map_err(io::Error::other)
     }
+}
+
+/// Finds the key in a file as `age-keygen` writes it.
+pub(crate) fn parse_key(text: &str) -> Option<age::x25519::Identity> {
+    let key = text.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+    key.and_then(|key| key.trim().parse().ok())
 }
 
 /// Makes the file, unless another process was first.

@@ -113,6 +113,7 @@ pub fn brief(gathered: &Gathered, report: &Report) -> Result<Brief, SealError> {
         answers: BTreeMap::new(),
         ticket: None,
         steps: gathered.steps.iter().map(BriefStep::of).collect(),
+        left_out: 0,
     };
     let brief = brief.with_report(report);
     prove(&json(&brief)?, &plan.redaction, learnt.as_ref())?;

@@ -95,6 +95,11 @@ pub trait Sink: Send + Sync {
         false
     }
 
+    /// Whether it can send an envelope along with the bundle.
+    fn takes_envelope(&self) -> bool {
+        false
+    }
+
     /// Where it delivers to, for the person who is asked to agree: `s3 bucket "reports"`.
     fn destination(&self) -> String;
 }
@@ -110,6 +115,9 @@ pub struct DeliveryContext<'a> {
     pub host: Option<&'a str>,
     /// What may be told of the report beside the bundle, if that is known.
     pub brief: Option<&'a Brief>,
+    /// The most important of it, sealed for the receiving side: at most
+    /// [`ENVELOPE`](crate::ticket::envelope::ENVELOPE) characters of ASCII.
+    pub envelope: Option<&'a str>,
     /// Where sinks have put this bundle that were before this one.
     pub elsewhere: &'a [String],
     /// The folder of the profile: relative paths of a sink are meant from there.
@@ -138,6 +146,11 @@ pub trait Watch: Sync {
 
     /// Whether the user asked to stop.
     fn stopped(&self) -> bool;
+
+    /// How much time is left, if that is known: what would have to wait longer is not waited for.
+    fn left(&self) -> Option<std::time::Duration> {
+        None
+    }
 }
 
 /// Nobody follows, and nobody stops it.

@@ -275,6 +275,7 @@ fn context() -> DeliveryContext<'static> {
         tried_before: false,
         host: None,
         brief: None,
+        envelope: None,
         elsewhere: &[],
         base: Path::new("/"),
         env: &crate::settings::variable,

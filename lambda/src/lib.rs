@@ -5,4 +5,5 @@
 
 pub mod guard;
 pub mod settings;
+pub mod ticket;
 pub mod upload;

@@ -93,6 +93,10 @@ pub(crate) async fn retry<T>(
             Ok(value) => return Ok(value),
             Err(failed) => failed,
         };
+        let wish = match failed.again {
+            Again::After(wish) => wish,
+            _ => Duration::ZERO,
+        };
         let wait = match failed.again {
             Again::Never => None,
             Again::Once => waits.next().filter(|_| std::mem::take(&mut second_chance)),
@@ -101,7 +105,9 @@ pub(crate) async fn retry<T>(
                 waits.next().map(|wait| wait.max(wish.min(schedule.longest_wait)))
             }
         };
-        let Some(wait) = wait.filter(|wait| *wait <= patience) else {
+        let left = watch.left().unwrap_or(Duration::MAX);
+        let worth = |wait: &Duration| *wait <= patience && wish.max(*wait) < left;
+        let Some(wait) = wait.filter(worth) else {
             return Err(clean(failed.error, mask, tries));
         };
         patience -= wait;

@@ -19,12 +19,14 @@ mod planted;
 pub(crate) mod policy;
 mod processes;
 mod redmine;
+mod roundup;
 mod seaweed;
 mod terminal;
 pub(crate) mod terraform;
+mod ticket_server;
 
 pub(crate) use bucket_of::BucketOf;
-pub(crate) use bundle::{Bundle, KeyPair};
+pub(crate) use bundle::{Bundle, KeyPair, decrypt};
 pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};
@@ -34,10 +36,12 @@ pub(crate) use memory_bucket::{Hold, MemoryBucket};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, end_watched, run_tag};
 pub(crate) use redmine::{REPORTER_KEY, Redmine};
+pub(crate) use roundup::{REPORTER_PASSWORD as ROUNDUP_PASSWORD, Roundup};
 pub(crate) use seaweed::{
     ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,
 };
 pub(crate) use terminal::Terminal;
+pub(crate) use ticket_server::{FoundTicket, TICKET_SERVERS, TicketServer};
 
 use sha2::{Digest, Sha256};
 use std::{

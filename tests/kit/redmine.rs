@@ -89,12 +89,14 @@ impl Redmine {
     /// The project's issues, the closed ones, too, with all that belongs to them.
     pub(crate) fn issues(&self) -> Vec<Value> {
         let path = format!("issues.json?project_id={PROJECT}&status_id=*&sort=id");
-        let numbers = self.ask("GET", &path, None).1["issues"].as_array().unwrap().clone();
-        let issue = |listed: &Value| {
-            let path = format!("issues/{}.json?include=attachments,journals", listed["id"]);
-            self.ask("GET", &path, None).1["issue"].clone()
-        };
-        numbers.iter().map(issue).collect()
+        let listed = self.ask("GET", &path, None).1["issues"].as_array().unwrap().clone();
+        listed.iter().map(|issue| self.issue(&issue["id"].to_string())).collect()
+    }
+
+    /// An issue with all that belongs to it.
+    pub(crate) fn issue(&self, number: &str) -> Value {
+        let path = format!("issues/{number}.json?include=attachments,journals");
+        self.ask("GET", &path, None).1["issue"].clone()
     }
 
     /// The content of an attachment.

@@ -189,6 +189,13 @@ impl Seaweed {
         self.admin("GET", &format!("/{key}"), &[])
     }
 
+    /// What a header of an object says.
+    pub(crate) fn header(&self, key: &str, name: &str) -> Option<String> {
+        let headers = String::from_utf8(self.admin("HEAD", &format!("/{key}"), &[])).unwrap();
+        let mut lines = headers.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+    }
+
     /// Puts an object, as an administrator.
     pub(crate) fn put(&self, key: &str, content: &[u8]) {
         self.admin("PUT", &format!("/{key}"), content);
@@ -257,8 +264,12 @@ impl Seaweed {
             .arg(format!("{KEY_ID}:{SECRET_KEY}"))
             .arg("--cacert")
             .arg(self.ca_file())
-            .args(["--request", method, "--header", &digest])
+            .args(["--header", &digest])
             .arg(format!("{}/{BUCKET}{below_the_bucket}", self.endpoint()));
+        match method {
+            "HEAD" => curl.arg("--head"),
+            other => curl.args(["--request", other]),
+        };
         if !body.is_empty() {
             curl.args(["--header", "content-type: application/octet-stream"])
                 .arg("--data-binary")

@@ -116,6 +116,7 @@ fn brief() -> Brief {
         answers: std::collections::BTreeMap::new(),
         ticket: None,
         steps: Vec::new(),
+        left_out: 0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Compression, ConfiguredSink, LEAST_MEMORY, Limits, Profile, ReportForm, Step, StepOptions,
+    encrypt::Encrypt,
     merge::{SECTIONS, TABLES},
     options::{Options, schema_of},
     read::Env,
@@ -11,7 +12,6 @@ use super::{
 use crate::{
     host::Host,
     plugin::Plugins,
-    recipient::Recipient,
     redact::{Redaction, Rule},
     secret::SecretSource,
     suggest,
@@ -38,15 +38,6 @@ pub(super) struct Archive {
     pub(super) compression: Compression,
 }
 
-/// `[encrypt]`
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Encrypt {
-    /// For whom the bundle is encrypted: public keys of age (`age1…`) or SSH (`ssh-ed25519 …`,
-    /// `ssh-rsa …`). Each of them can open it alone.
-    pub(super) recipients: Vec<String>,
-}
-
 /// A profile without its name and hash.
 pub(super) struct Parts {
     product: String,
@@ -55,7 +46,7 @@ pub(super) struct Parts {
     steps: Vec<Arc<Step>>,
     redaction: Redaction,
     redactors: Vec<String>,
-    recipients: Vec<String>,
+    encrypt: Encrypt,
     compression: Compression,
     sinks: Vec<ConfiguredSink>,
 }
@@ -72,7 +63,8 @@ impl Parts {
             steps: self.steps,
             redaction: self.redaction,
             redactors: self.redactors,
-            recipients: self.recipients,
+            recipients: self.encrypt.recipients,
+            envelope: self.encrypt.envelope,
             compression: self.compression,
             sinks: self.sinks,
         }
@@ -103,13 +95,14 @@ impl Checker<'_> {
         let report: Option<ReportForm> = self.table("report", &mut root);
         let limits: Option<Limits> = self.table("limits", &mut root);
         let archive: Option<Archive> = self.table("archive", &mut root);
-        let recipients = self.recipients(&mut root);
+        let encrypt: Option<Encrypt> = self.table("encrypt", &mut root);
         let steps = self.steps(root.remove("collect"));
         let (rules, redactors) = self.redactors(root.remove("redact"));
         let deliver = root.get_key_value("deliver").map(|(key, _)| key.span());
         let (sinks, secrets) = self.sinks(root.remove("deliver"));
         self.unknown_tables(&root);
-        if let (Some(span), Some([])) = (deliver, recipients.as_deref())
+        if let (Some(span), Some([])) =
+            (deliver, encrypt.as_ref().map(|encrypt| &encrypt.recipients[..]))
             && !sinks.is_empty()
         {
             self.missing(
@@ -130,7 +123,7 @@ impl Checker<'_> {
             steps,
             redaction: redaction?,
             redactors,
-            recipients: recipients?,
+            encrypt: encrypt?,
             compression: archive?.compression,
             sinks,
         })
@@ -210,20 +203,6 @@ impl Checker<'_> {
                 None
             }
         }
-    }
-
-    fn recipients(&mut self, root: &mut DeTable<'_>) -> Option<Vec<String>> {
-        let options = self.options::<Encrypt>("encrypt", root)?;
-        let recipients = options.read::<Encrypt>(&mut self.findings)?.recipients;
-        let places = options.table.get("recipients").and_then(|value| value.get_ref().as_array());
-        for (place, written) in places.into_iter().flat_map(|places| places.iter()).zip(&recipients)
-        {
-            if let Err(error) = written.parse::<Recipient>() {
-                let finding = Finding::new(place.span(), error.to_string());
-                self.findings.push(finding.help(error.help));
-            }
-        }
-        Some(recipients)
     }
 
     fn unknown_tables(&mut self, root: &DeTable<'_>) {

@@ -2,6 +2,7 @@
 //! encrypt and where to deliver.
 
 mod check;
+mod encrypt;
 mod merge;
 mod options;
 mod problem;
@@ -58,6 +59,8 @@ pub struct Profile {
     pub redactors: Vec<String>,
     /// For whom the bundle is encrypted, as written: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`.
     pub recipients: Vec<String>,
+    /// For whom the note beside a bundle in a bucket is encrypted, as written: `age1…`.
+    pub envelope: Option<String>,
     /// How the archive is compressed.
     pub compression: Compression,
     /// Where the bundle is delivered to, in order.

@@ -1,10 +1,6 @@
 //! The JSON Schema of a profile, for editors.
 
-use super::{
-    Limits, ReportForm, StepOptions,
-    check::{Archive, Encrypt},
-    steps::Switch,
-};
+use super::{Limits, ReportForm, StepOptions, check::Archive, encrypt::Encrypt, steps::Switch};
 use crate::{
     plugin::{Plugins, Registry},
     ticket::TicketOptions,

@@ -129,6 +129,7 @@ impl Trial {
             redaction: Redaction::compile(self.rules).expect("the rules are right"),
             redactors: Vec::new(),
             recipients: Vec::new(),
+            envelope: None,
             compression: self.compression,
             sinks: Vec::new(),
         };

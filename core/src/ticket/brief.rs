@@ -42,8 +42,11 @@ pub struct Brief {
     /// The ticket that this belongs to, if the user named one.
     #[serde(default)]
     pub ticket: Option<String>,
-    /// Every step.
+    /// The steps.
     pub steps: Vec<BriefStep>,
+    /// How many more steps there were, where there was no room to tell of all.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// What is told of one step.

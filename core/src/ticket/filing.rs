@@ -32,6 +32,8 @@ pub struct Filing<'f> {
     pub brief: Option<&'f Brief>,
     /// The file.
     pub file: &'f dyn Attachment,
+    /// What the reader of a new ticket has to know first.
+    pub remarks: &'f [String],
     /// Where else the file is, for a ticket that cannot hold it.
     pub elsewhere: &'f [String],
     /// Asked whether to stop.
@@ -67,6 +69,9 @@ pub fn file(filing: &Filing<'_>) -> Result<Filed, DeliveryError> {
             Err(TicketError::Unsure(error)) => error,
         };
         let wait = (filing.pause * round).max(filing.tickets.lag());
+        if filing.watch.left().is_some_and(|left| wait >= left) {
+            return Err(error);
+        }
         filing.watch.retrying(&error.to_string(), wait);
         filing.wait(wait)?;
         round += 1;
@@ -217,7 +222,8 @@ impl Filing<'_> {
     }
 
     fn letter(&self, remarks: &[String]) -> Letter {
-        Letter::write(self.options, self.markup, &self.origin, self.brief, remarks)
+        let remarks: Vec<_> = self.remarks.iter().chain(remarks).cloned().collect();
+        Letter::write(self.options, self.markup, &self.origin, self.brief, &remarks)
     }
 
     fn link(&self, reason: &str) -> Result<String, TicketError> {

@@ -249,7 +249,9 @@ fn summary(brief: &Brief) -> String {
             Size(step.bytes).to_string()
         )
     });
-    lines(head.into_iter().chain(steps))
+    let more = (brief.left_out > 0)
+        .then(|| format!("and {} more steps; the bundle has them all", brief.left_out));
+    lines(head.into_iter().chain(steps).chain(more))
 }
 
 /// The first of these lines, each shortened.

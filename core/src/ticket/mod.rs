@@ -6,11 +6,14 @@
 //! HTTP, and nothing knows whether the bundle lies on a disk or in a bucket.
 
 mod brief;
+pub mod envelope;
 mod filing;
 mod journal;
 mod letter;
 mod markup;
+mod note;
 mod notice;
+mod settings;
 mod sink;
 mod template;
 #[cfg(test)]
@@ -21,6 +24,8 @@ pub use filing::{Filed, Filing, PAUSE, file};
 pub use journal::{Journal, Past, Unrecorded};
 pub use letter::{Letter, Origin};
 pub use markup::Markup;
+pub use note::{Claim, NOTE, NOTE_BYTES, Note, Step, TicketState};
+pub use settings::TicketSettings;
 pub use sink::{TicketOptions, TicketSink};
 pub use template::{Template, TemplateError};
 

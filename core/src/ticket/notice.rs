@@ -20,12 +20,13 @@ impl TicketSink {
     ///
     /// Says what is wrong with them, and what to write; no value is repeated.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // What the error says may repeat a secret.
-        let refused = |error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            format!("line {} is no option that can be used", before.matches('\n').count() + 1)
-        };
-        let mut own = DeTable::parse(text).map_err(refused)?.into_inner();
+        let refused = |error| refused(&error, text);
+        Self::built(DeTable::parse(text).map_err(refused)?.into_inner(), text)
+    }
+
+    /// The same from a part of a text.
+    pub(super) fn built(mut own: DeTable<'_>, text: &str) -> Result<Self, String> {
+        let refused = |error| refused(&error, text);
         let tickets: Registry<dyn TicketSystem> = Plugins::linked().tickets;
         let names: Vec<_> = tickets.names().collect();
         let wanted = own.remove("use");
@@ -74,6 +75,12 @@ impl TicketSink {
             TicketError::TooLarge(reason) => DeliveryError::Refused { reason, help: None },
         })
     }
+}
+
+/// Where a text is wrong; what the error says of it may repeat a secret.
+pub(super) fn refused(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {} is no option that can be used", before.matches('\n').count() + 1)
 }
 
 fn told(tickets: &dyn Tickets, letter: &Letter) -> Result<Ticket, TicketError> {

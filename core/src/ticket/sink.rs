@@ -98,6 +98,7 @@ impl Sink for TicketSink {
             origin,
             brief: context.brief,
             file: bundle,
+            remarks: &[],
             elsewhere: context.elsewhere,
             watch: context.watch,
             journal: &Unrecorded,

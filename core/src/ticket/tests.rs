@@ -169,7 +169,7 @@ impl Watch for Patient {
     }
 }
 
-fn brief() -> Brief {
+pub(super) fn brief() -> Brief {
     let step = |id: &str, status, missing: &[&str]| BriefStep {
         id: id.into(),
         status,
@@ -198,6 +198,7 @@ fn brief() -> Brief {
             step("docker", Status::Absent, &[]),
             step("journal", Status::Denied, &["/var/log/journal: may not be read"]),
         ],
+        left_out: 0,
     }
 }
 
@@ -222,6 +223,7 @@ fn submit_with(
         origin: Origin { file: NAME, request: "01234567", source: None },
         brief,
         file: &Bytes(b"sealed"),
+        remarks: &[],
         elsewhere,
         watch: &Patient,
         journal,

@@ -8,21 +8,16 @@
 use collect_guard::Net;
 use collect_lambda::{
     guard::{Alerts, Event, Patrol},
-    settings::{needed, unset, variable},
+    settings::{bucket, needed, unset, variable},
 };
 use collect_sinks::{
-    aws::{self, Keys, Topic},
+    aws::{Keys, Topic},
     http::Webhook,
     patrol::Logs,
-    s3::{Bucket, BucketAccess, BucketOptions},
 };
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, sync::Arc};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -65,22 +60,4 @@ fn list(name: &str) -> impl Iterator<Item = String> {
         .map(|text| text.split_whitespace().map(str::to_owned).collect())
         .unwrap_or_default();
     items.into_iter()
-}
-
-fn bucket(name: String) -> Result<Bucket, Error> {
-    let endpoint = aws::endpoint("s3", &variable);
-    let options = BucketOptions {
-        bucket: name,
-        region: needed("AWS_REGION")?,
-        // Elsewhere a bucket's name need not be a host's.
-        path_style: endpoint.is_some(),
-        endpoint: endpoint.unwrap_or_default(),
-        access: Some(BucketAccess::Keys),
-        ca_file: variable("AWS_CA_BUNDLE").map(PathBuf::from),
-        ..BucketOptions::default()
-    };
-    options.open(Path::new("/"), &variable).map_err(|error| {
-        let help = error.help().map(|help| format!("; help: {help}")).unwrap_or_default();
-        format!("{error}{help}").into()
-    })
 }

@@ -11,7 +11,7 @@ mod pace;
 pub use form::{Form, Place};
 pub use pace::Pace;
 
-use collect_core::bundle::object_key;
+use collect_core::{bundle::object_key, ticket::envelope::ENVELOPE};
 use collect_sinks::aws::Keys;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,8 @@ struct Wish {
     sha256: String,
     /// The pseudonym of the host, for those who look through the bucket.
     host: Option<String>,
+    /// The envelope, from which the ticket is written.
+    envelope: Option<String>,
 }
 
 /// The answer that a function URL passes on.
@@ -136,7 +138,11 @@ impl Upload {
         })?;
         let wish = read(request)?;
         let (key, checksum) = self.check(&wish)?;
-        let fields = [("x-amz-checksum-sha256", Some(checksum)), ("x-amz-meta-host", wish.host)];
+        let fields = [
+            ("x-amz-checksum-sha256", Some(checksum)),
+            ("x-amz-meta-host", wish.host),
+            ("x-amz-meta-envelope", wish.envelope),
+        ];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
         Ok(form::sign(&self.place, &self.keys, &key, wish.size, fields, now, self.life))
     }
@@ -167,9 +173,11 @@ impl Upload {
         if !form::is_sha256(&wish.sha256) {
             return Err(refused(400, "`sha256` is no SHA-256 in base64", ASK));
         }
-        let graphic = |host: &str| host.bytes().all(|byte| byte.is_ascii_graphic());
-        if wish.host.as_deref().is_some_and(|host| host.len() > LONGEST_HOST || !graphic(host)) {
+        if !fits(wish.host.as_deref(), LONGEST_HOST) {
             return Err(refused(400, "`host` is no pseudonym", ASK));
+        }
+        if !fits(wish.envelope.as_deref(), ENVELOPE) {
+            return Err(refused(400, "`envelope` is none", ASK));
         }
         Ok((key, wish.sha256.clone()))
     }
@@ -188,6 +196,12 @@ fn read(request: &Request) -> Result<Wish, Refusal> {
     };
     serde_json::from_slice(&body)
         .map_err(|error| refused(400, &format!("the body is not what is expected: {error}"), ASK))
+}
+
+/// Whether a value can stand beside an object.
+fn fits(value: Option<&str>, most: usize) -> bool {
+    let graphic = |value: &str| value.bytes().all(|byte| byte.is_ascii_graphic());
+    value.is_none_or(|value| value.len() <= most && graphic(value))
 }
 
 fn refused(status: u16, error: &str, help: &'static str) -> Refusal {

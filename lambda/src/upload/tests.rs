@@ -44,7 +44,7 @@ fn answer(body: &str) -> (u16, Value) {
 
 #[test]
 fn a_form_is_for_one_key_one_size_one_content_and_ten_minutes() {
-    let wish = json!({ "name": NAME, "size": 499, "sha256": SHA256, "host": "h-1" });
+    let wish = json!({ "name": NAME, "size": 499, "sha256": SHA256, "host": "h-1", "envelope": "bWFkZSB1cA==" });
     let (status, form) = answer(&wish.to_string());
     assert_eq!(status, 200, "{form}");
     let key = format!("reports/shop/2026/11/23/{NAME}");
@@ -60,6 +60,7 @@ fn a_form_is_for_one_key_one_size_one_content_and_ten_minutes() {
         json!(["content-length-range", 499, 499]),
         json!({ "x-amz-checksum-sha256": SHA256 }),
         json!({ "x-amz-meta-host": "h-1" }),
+        json!({ "x-amz-meta-envelope": "bWFkZSB1cA==" }),
         json!({ "x-amz-security-token": "made-up-session" }),
     ] {
         assert!(conditions.contains(&condition), "{condition} in {policy}");
@@ -85,6 +86,11 @@ fn what_is_no_bundle_gets_no_form() {
         assert_eq!(answered, status, "{name}: {text}");
         assert!(text["error"].as_str().unwrap().contains(words), "{text}");
         assert!(text["help"].is_string(), "{text}");
+    }
+    for (field, value) in [("host", "h".repeat(65)), ("envelope", "e".repeat(1_901))] {
+        let wish = json!({ "name": NAME, "size": 1, "sha256": SHA256, field: value });
+        let (status, text) = answer(&wish.to_string());
+        assert_eq!((status, text["error"].as_str().unwrap().contains(field)), (400, true));
     }
     let (status, _) = answer("{}");
     assert_eq!(status, 400);

@@ -5,14 +5,18 @@
 //! thread of its own.
 
 mod contact;
+mod download;
 mod form;
+mod kept;
 mod options;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use contact::{address, is_address};
+pub(crate) use download::Sum;
 pub(crate) use form::Form;
+pub(crate) use kept::{has_all, is_value, missing};
 pub(crate) use options::{check, host, invalid, secrets};
 pub(crate) use refusal::{Help, refused};
 
@@ -148,6 +152,13 @@ impl<'c> Api<'c> {
         self.headers.insert(HeaderName::from_static(name), value);
         self.mask.hide(secret.reveal());
         Ok(self)
+    }
+
+    /// The same, sending a header with every request that is no secret.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        // What stands in a URL can stand in a header.
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
     }
 
     /// The same, taking any text for an answer of success.

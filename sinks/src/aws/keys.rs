@@ -19,6 +19,19 @@ pub struct Keys {
     session: Option<Secret>,
 }
 
+/// What is posted to the root of a service.
+pub(super) struct Post<'p> {
+    pub(super) body: &'p str,
+    pub(super) content_type: &'static str,
+    /// The operation, where it does not stand in the body.
+    pub(super) target: Option<&'static str>,
+    pub(super) region: &'p str,
+    pub(super) service: &'static str,
+}
+
+/// What the content of a form is.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+
 impl Keys {
     /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
     ///
@@ -72,25 +85,22 @@ impl Keys {
         }
     }
 
-    /// The headers of a `POST` of a form to the root of a service.
-    pub(super) fn headers_of_form(
-        &self,
-        url: &Url,
-        body: &str,
-        region: &str,
-        service: &str,
-        now: Timestamp,
-    ) -> HeaderMap {
+    /// The headers of a `POST` to the root of a service.
+    pub(super) fn headers_of(&self, post: &Post<'_>, url: &Url, now: Timestamp) -> HeaderMap {
+        let Post { body, region, service, .. } = *post;
         let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
         let date = &time[..8];
         let host = crate::http::host(url);
         let mut signed = vec![
-            (CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            (CONTENT_TYPE, post.content_type),
             (HOST, &host),
             (HeaderName::from_static("x-amz-date"), &time),
         ];
         let session = HeaderName::from_static("x-amz-security-token");
         signed.extend(self.session().map(|token| (session, token)));
+        // By their names, as a signature wants them.
+        let target = HeaderName::from_static("x-amz-target");
+        signed.extend(post.target.map(|operation| (target, operation)));
 
         let names: Vec<_> = signed.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
@@ -157,7 +167,14 @@ mod tests {
         let keys = keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
         let url = "https://example.amazonaws.com/".parse().unwrap();
         let at = "2015-08-30T12:36:00Z".parse().unwrap();
-        let headers = keys.headers_of_form(&url, "Param1=value1", "us-east-1", "service", at);
+        let post = Post {
+            body: "Param1=value1",
+            content_type: FORM,
+            target: None,
+            region: "us-east-1",
+            service: "service",
+        };
+        let headers = keys.headers_of(&post, &url, at);
         assert_eq!(
             headers[AUTHORIZATION],
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \

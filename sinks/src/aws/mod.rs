@@ -1,9 +1,11 @@
 //! What all of Amazon's services share: keys, and signatures by them.
 
 mod keys;
+mod store;
 mod topic;
 
 pub use keys::Keys;
+pub use store::SecretStore;
 pub use topic::Topic;
 
 /// Where a service is: as the environment says (`AWS_ENDPOINT_URL_SERVICE`, `AWS_ENDPOINT_URL`), which

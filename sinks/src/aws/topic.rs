@@ -1,6 +1,9 @@
 //! A topic of Amazon SNS: tells people what happened.
 
-use super::{Keys, endpoint};
+use super::{
+    Keys, endpoint,
+    keys::{FORM, Post},
+};
 use crate::{
     http::{self, Failure, Mask, Route, upload::exchange},
     s3::explain,
@@ -77,7 +80,14 @@ impl Topic {
             .append_pair("Subject", &subject)
             .append_pair("Message", message)
             .finish();
-        let headers = keys.headers_of_form(&self.url, &body, &self.region, "sns", Timestamp::now());
+        let post = Post {
+            body: &body,
+            content_type: FORM,
+            target: None,
+            region: &self.region,
+            service: "sns",
+        };
+        let headers = keys.headers_of(&post, &self.url, Timestamp::now());
         let refused = |reason: String| DeliveryError::Refused { reason, help: None };
         let client = Route::default().client(&self.url).map_err(|e| refused(e.to_string()))?;
         let host = http::host(&self.url);

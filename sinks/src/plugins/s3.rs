@@ -3,7 +3,7 @@
 use crate::{
     http::{self, Mask, Route, upload::Limits},
     retry::Schedule,
-    s3::{self, Access, Delivery, Keys, Stored, Target},
+    s3::{self, Access, Beside, Delivery, Keys, Stored, Target},
 };
 use collect_core::{
     Sink,
@@ -120,6 +120,11 @@ impl Sink for S3 {
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    /// A URL that somebody else has signed says what may be sent.
+    fn takes_envelope(&self) -> bool {
+        self.presigned_url.is_none()
     }
 
     fn destination(&self) -> String {
@@ -260,7 +265,7 @@ impl S3 {
         let delivery = Delivery {
             access,
             referer: self.referer.as_deref(),
-            pseudonym: context.host,
+            beside: Beside { host: context.host, envelope: context.envelope },
             client,
             bundle,
             watch: context.watch,

@@ -26,8 +26,22 @@ pub(crate) const SET_KEYS: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCES
 /// The header that carries the SHA-256 of an object.
 pub(crate) const CHECKSUM: &str = "x-amz-checksum-sha256";
 
-/// The header that carries what stands in for the host.
-const HOST: &str = "x-amz-meta-host";
+/// What is told beside a bundle; whoever may look at the object sees it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// What stands in for the host.
+    pub(crate) host: Option<&'a str>,
+    /// The envelope.
+    pub(crate) envelope: Option<&'a str>,
+}
+
+impl<'a> Beside<'a> {
+    /// The headers that carry it.
+    fn headers(self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let all = [("x-amz-meta-host", self.host), ("x-amz-meta-envelope", self.envelope)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
 
 /// A way in, with its credentials at hand.
 pub(crate) enum Access {
@@ -103,7 +117,7 @@ impl Access {
         &self,
         bundle: &Sealed,
         referer: Option<&str>,
-        pseudonym: Option<&str>,
+        beside: Beside<'_>,
     ) -> Result<(Url, HeaderMap), DeliveryError> {
         let checksum = STANDARD.encode(bundle.sha256());
         let mut headers = HeaderMap::new();
@@ -120,9 +134,9 @@ impl Access {
             headers.insert(HeaderName::from_static(CHECKSUM), header(&checksum, "checksum")?);
         }
         // Who signed a URL knew no header of the bundle's own.
-        let pseudonym = pseudonym.filter(|_| !matches!(self, Self::Presigned(_)));
-        if let Some(pseudonym) = pseudonym {
-            headers.insert(HeaderName::from_static(HOST), header(pseudonym, "host")?);
+        let beside = if matches!(self, Self::Presigned(_)) { Beside::default() } else { beside };
+        for (name, value) in beside.headers() {
+            headers.insert(HeaderName::from_static(name), header(value, name)?);
         }
         let url = match self {
             Self::Token(target, _) => target.bucket.object_url(bundle.key()),
@@ -132,8 +146,8 @@ impl Access {
                 let mut put = target.bucket.put_object(Some(&credentials), bundle.key());
                 put.headers_mut().insert("if-none-match", "*");
                 put.headers_mut().insert(CHECKSUM, &checksum);
-                if let Some(pseudonym) = pseudonym {
-                    put.headers_mut().insert(HOST, pseudonym);
+                for (name, value) in beside.headers() {
+                    put.headers_mut().insert(name, value);
                 }
                 put.sign_with_time(SIGNATURE_LIFE, &Timestamp::now())
             }

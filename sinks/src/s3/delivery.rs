@@ -1,7 +1,7 @@
 //! One bundle on its way to one bucket.
 
 use super::{
-    access::{Access, CHECKSUM, Way},
+    access::{Access, Beside, CHECKSUM, Way},
     answer::{Verdict, judge},
     form::Form,
 };
@@ -30,8 +30,7 @@ const LISTEN_LONGER: u32 = 10;
 pub(crate) struct Delivery<'a> {
     pub(crate) access: Access,
     pub(crate) referer: Option<&'a str>,
-    /// What stands in for the host.
-    pub(crate) pseudonym: Option<&'a str>,
+    pub(crate) beside: Beside<'a>,
     pub(crate) client: Client,
     pub(crate) bundle: &'a Sealed,
     pub(crate) watch: &'a dyn Watch,
@@ -100,7 +99,7 @@ impl Delivery<'_> {
             let location = form.location();
             return Ok(Request { upload: form.upload(self.bundle, file()?), location, mask });
         }
-        let (url, headers) = self.access.put(self.bundle, self.referer, self.pseudonym)?;
+        let (url, headers) = self.access.put(self.bundle, self.referer, self.beside)?;
         let location = http::bare(&url);
         let upload = Upload {
             method: Method::PUT,
@@ -116,7 +115,7 @@ impl Delivery<'_> {
 
     /// Asks the function at `url` for a form.
     async fn form(&self, url: &Url) -> Result<Form, Failed> {
-        let request = Form::request(&self.client, url, self.bundle, self.pseudonym);
+        let request = Form::request(&self.client, url, self.bundle, self.beside);
         let host = http::host(url);
         let answer = timeout(QUESTION, exchange(request)).await.map_err(|_| Failure {
             reason: format!("`{host}` gave no answer for {} s", QUESTION.as_secs()),

@@ -1,7 +1,7 @@
 //! A form that stores one object, as the function `upload` hands it out.
 
 use super::{
-    access::{CHECKSUM, OWN_NAME},
+    access::{Beside, CHECKSUM, OWN_NAME},
     answer::passing,
 };
 use crate::{
@@ -43,15 +43,17 @@ impl Form {
         client: &Client,
         function: &Url,
         bundle: &Sealed,
-        pseudonym: Option<&str>,
+        beside: Beside<'_>,
     ) -> RequestBuilder {
         let mut wish = json!({
             "name": bundle.name(),
             "size": bundle.len(),
             "sha256": STANDARD.encode(bundle.sha256()),
         });
-        if let Some(pseudonym) = pseudonym {
-            wish["host"] = json!(pseudonym);
+        for (name, value) in [("host", beside.host), ("envelope", beside.envelope)] {
+            if let Some(value) = value {
+                wish[name] = json!(value);
+            }
         }
         client
             .post(function.clone())

@@ -14,7 +14,7 @@ pub use bucket::{
 };
 
 pub(crate) use crate::aws::Keys;
-pub(crate) use access::{Access, SET_KEYS, given_url};
+pub(crate) use access::{Access, Beside, SET_KEYS, given_url};
 pub(crate) use answer::{explain, reference};
 pub(crate) use delivery::{Delivery, Stored};
 pub(crate) use target::{Target, TargetError};

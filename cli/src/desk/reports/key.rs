@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 pub(super) const REPORTS: &str = "reports/";
 
 /// What the key of a companion has behind that of its report.
-pub(super) const COMPANION: &str = ".ticket.json";
+pub(super) const COMPANION: &str = collect_core::ticket::NOTE;
 
 /// How many characters of its id a report is quoted by.
 const QUOTE: usize = 8;

@@ -50,7 +50,7 @@ fn of_ticket<S: serde::Serializer>(known: &Known, serializer: S) -> Result<S::Ok
     }
     match known {
         Known::None => serializer.serialize_none(),
-        Known::Ticket(ticket) => ticket.serialize(serializer),
+        Known::Ticket(note) | Known::Opening(note) => note.serialize(serializer),
         Known::Unreadable(unreadable) => Unreadable { unreadable }.serialize(serializer),
     }
 }

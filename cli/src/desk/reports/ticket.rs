@@ -2,47 +2,18 @@
 
 use super::Context;
 use crate::{exit::Failure, text};
+use collect_core::ticket::{NOTE_BYTES, Note, TicketState};
 use collect_sinks::s3::BucketError;
-use serde::{Deserialize, Serialize};
-
-/// A companion is a line; what is larger is none.
-const MOST: usize = 64 * 1024;
-
-/// What a companion says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ticket {
-    /// Its number.
-    #[serde(rename = "ticket")]
-    pub(super) number: String,
-    /// Where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) url: Option<String>,
-    /// How it stands.
-    #[serde(default)]
-    pub(super) state: State,
-}
-
-/// How a ticket stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    /// Somebody has to do something.
-    Open,
-    /// Nobody has.
-    Closed,
-    /// It is not known.
-    #[default]
-    #[serde(other)]
-    Unknown,
-}
 
 /// What is known of a report's ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// It has none.
     None,
+    /// One is being opened, or was when whoever opens it was ended.
+    Opening(Note),
     /// This one.
-    Ticket(Ticket),
+    Ticket(Note),
     /// There is a companion, and it cannot be read: why.
     Unreadable(String),
 }
@@ -50,7 +21,7 @@ pub(super) enum Known {
 impl Known {
     /// Whether the ticket is known to be closed. Nothing else is.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self, Self::Ticket(ticket) if ticket.state == State::Closed)
+        matches!(self, Self::Ticket(note) if note.is_closed())
     }
 
     /// In a column.
@@ -58,13 +29,14 @@ impl Known {
         match self {
             Self::None => String::new(),
             Self::Unreadable(_) => "?".to_owned(),
-            Self::Ticket(ticket) => {
-                let state = match ticket.state {
-                    State::Open => " open",
-                    State::Closed => " closed",
-                    State::Unknown => "",
+            Self::Opening(_) => "being opened".to_owned(),
+            Self::Ticket(note) => {
+                let state = match note.state {
+                    TicketState::Open => " open",
+                    TicketState::Closed => " closed",
+                    TicketState::Unknown => "",
                 };
-                format!("{}{state}", text::one_line(&ticket.number))
+                format!("{}{state}", text::one_line(note.filed().unwrap_or_default()))
             }
         }
     }
@@ -76,7 +48,7 @@ impl Known {
 ///
 /// If the bucket does not answer; a companion that makes no sense is no error.
 pub(super) async fn read(context: &Context<'_>, key: &str) -> Result<Known, Failure> {
-    match context.bucket.read_text(key, MOST).await {
+    match context.bucket.read_text(key, NOTE_BYTES).await {
         Ok((text, _)) => Ok(parse(&text)),
         Err(BucketError::Missing) => Ok(Known::None),
         Err(error @ (BucketError::TooLarge(_) | BucketError::Refused { .. })) => {
@@ -87,8 +59,10 @@ pub(super) async fn read(context: &Context<'_>, key: &str) -> Result<Known, Fail
 }
 
 fn parse(text: &str) -> Known {
-    match serde_json::from_str(text) {
-        Ok(ticket) => Known::Ticket(ticket),
+    match serde_json::from_str::<Note>(text) {
+        Ok(note) if note.is_empty() => Known::Unreadable("it names no ticket".to_owned()),
+        Ok(note) if note.filed().is_none() => Known::Opening(note),
+        Ok(note) => Known::Ticket(note),
         Err(error) => Known::Unreadable(error.to_string()),
     }
 }
@@ -114,6 +88,17 @@ mod tests {
             assert!(!closed(text), "{text}");
         }
         assert!(!Known::None.is_closed());
+    }
+
+    #[test]
+    fn a_ticket_that_is_being_opened_is_shown_as_that_and_is_not_closed() {
+        for ticket in ["null", "\"4711\""] {
+            let known = parse(&format!(
+                r#"{{"ticket":{ticket},"state":"closed","filing":{{"by":"r-1","step":"opening",
+                    "until":"2026-11-23T10:47:05Z","since":"2026-11-23T10:42:05Z"}}}}"#
+            ));
+            assert_eq!((known.shown().as_str(), known.is_closed()), ("being opened", false));
+        }
     }
 
     #[test]

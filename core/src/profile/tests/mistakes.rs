@@ -170,6 +170,25 @@ fn a_wrong_recipient_is_underlined() {
 }
 
 #[test]
+fn the_key_of_the_envelope_must_not_open_bundles() {
+    const OTHER: &str = "age1fg8jpr70a3am7d4m02s2kjrd7xvslasg9d7kzus0jc99l6lue5vq0gempl";
+    const SSH: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN";
+    let with = |envelope: &str| {
+        format!("product = 'x'\n[encrypt]\nrecipients = ['{KEY}']\nenvelope = '{envelope}'\n")
+    };
+    for (envelope, words) in [
+        (KEY, "4: with this key the receiving side could open the bundles: make one for the"),
+        ("age1x", "4: this age key is not valid"),
+        (SSH, "4: an envelope needs a key of age: make one"),
+    ] {
+        let said = said(&wrong(&with(envelope)));
+        assert!(said.len() == 1 && said[0].starts_with(words), "{said:?}");
+    }
+    assert_eq!(good(&with(OTHER)).envelope.as_deref(), Some(OTHER));
+}
+
+#[test]
 fn what_is_missing_is_said() {
     let error = wrong(
         "[collect.journal]\nunits = []\n[deliver.b]\nuse = 's3'\n[archive]\ncompression = 'zip'\n",

@@ -85,6 +85,36 @@ impl Bucket {
         Ok(Download { response, host: self.inner.host.clone(), from, head })
     }
 
+    /// Gets the first bytes of an object, `count` of them or fewer if there are no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::get`].
+    pub async fn first_bytes(
+        &self,
+        key: &str,
+        count: usize,
+        etag: Option<&str>,
+    ) -> Result<Vec<u8>, BucketError> {
+        let range = format!("bytes=0-{}", count.saturating_sub(1));
+        let mut ask = Ask::new(Method::GET, key, "s3:GetObject").header("range", range);
+        if let Some(etag) = etag {
+            ask = ask.header("if-match", etag);
+        }
+        let response = self.begin(&ask).await?;
+        let head = Head::of(response.headers());
+        let mut download = Download { response, host: self.inner.host.clone(), from: 0, head };
+        let mut bytes = Vec::with_capacity(count);
+        // A server that knows no ranges sends more, which is left where it is.
+        while bytes.len() < count
+            && let Some(chunk) = download.chunk().await?
+        {
+            bytes.extend_from_slice(&chunk);
+        }
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
     /// Gets the whole content of a small object, and what is known of it.
     ///
     /// # Errors
