@@ -1,4 +1,4 @@
-//! `servicenow`: opens a record in ServiceNow.
+//! `servicenow`: opens a record in `ServiceNow`.
 
 use crate::api::{self, Api, Body, Effect, hexadecimal, invalid, refused};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// Opens a record in ServiceNow, usually an incident, and attaches the bundle.
+/// Opens a record in `ServiceNow`, usually an incident, and attaches the bundle.
 ///
 /// The account needs the roles to read, to create and to write records of the table (`itil` for
 /// incidents) and to create attachments. `short_description` and `description` are the columns for
@@ -158,7 +158,7 @@ impl ServiceNow {
     }
 }
 
-/// What a status means at ServiceNow.
+/// What a status means at `ServiceNow`.
 fn help(status: u16) -> Option<&'static str> {
     match status {
         400 => {
@@ -314,7 +314,7 @@ impl Table<'_> {
         wish.into()
     }
 
-    /// What of a wish is not in the record that was made: ServiceNow takes a column that it does
+    /// What of a wish is not in the record that was made: `ServiceNow` takes a column that it does
     /// not have, and a value that a rule replaces, without a word.
     fn ignored(&self, wish: &Value, made: &Value) -> Vec<String> {
         let key = &self.service.key_field;

@@ -1,4 +1,4 @@
-//! ServiceNow as its documentation says that it asks to be spoken to, and answers; values are made
+//! `ServiceNow` as its documentation says that it asks to be spoken to, and answers; values are made
 //! up.
 //!
 //! <https://www.servicenow.com/docs/r/api-reference/rest-apis/c_TableAPI.html>,
@@ -30,7 +30,7 @@ fn service() -> ServiceNow {
     }
 }
 
-/// Plays a contract with what this ServiceNow is asked.
+/// Plays a contract with what this `ServiceNow` is asked.
 fn asked<T>(
     service: &ServiceNow,
     calls: Vec<Call>,
