@@ -25,8 +25,8 @@ use std::{collections::BTreeMap, time::Duration};
 /// This follows Freshdesk's documentation, <https://developers.freshdesk.com/api/>, and was not run
 /// against a live Freshdesk. The account of the key has to be an agent that may see all tickets.
 ///
-/// The attachments of a ticket may have 20 MB in all. For larger bundles deliver to a bucket first:
-/// the ticket then says where the bundle is.
+/// Texts are HTML. The attachments of a ticket may have 20 MB in all. For larger bundles deliver to
+/// a bucket first: the ticket then says where the bundle is.
 ///
 /// A ticket is found again by its tag, `collect-` and the id of the report, or by `key-field`. The
 /// search of Freshdesk knows a new ticket only after some minutes and an archived one no more, so the
@@ -41,11 +41,11 @@ struct Freshdesk {
     /// The mail address of the requester, whom Freshdesk wants to know: one of the team's own. The
     /// requester can read a ticket's description, and Freshdesk may send it to them by mail.
     email: String,
-    /// Whom a ticket is from: `email`, the address above, or `contact`, the mail address that the
-    /// user gave, if it is one and no pseudonym, and the address above otherwise. Freshdesk makes a
-    /// contact of an address that it does not know.
+    /// Whom a ticket is from: the address of `email`, or with `contact` the mail address that the
+    /// user gave, if it is one and no pseudonym, and otherwise that of `email` as well. Freshdesk
+    /// makes a contact of an address that it does not know. `email` if not given.
     requester: Requester,
-    /// The priority.
+    /// The priority; `low` if not given.
     priority: Priority,
     /// The type, as it is named there, where Freshdesk asks for one.
     #[serde(rename = "type")]

@@ -28,10 +28,10 @@ use std::collections::BTreeMap;
 /// <https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/>,
 /// <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/>,
 /// <https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency>. The account
-/// of the token has to be an agent that may see all tickets.
+/// of the token has to be an agent that may see all tickets. Texts are HTML.
 ///
 /// A ticket is found again by its `external_id`, `collect-` and the id of the report, for as long as
-/// Zendesk has not archived it, which it does 120 days after closing. Made it is with that as its
+/// Zendesk has not archived it, which it does 120 days after closing. It is made with that as its
 /// `Idempotency-Key`, so that two that make it at the same time make one. What is to be added to a
 /// closed ticket goes into a new one, since Zendesk takes nothing more for a closed one.
 #[derive(Deserialize, JsonSchema, Default)]
@@ -43,11 +43,11 @@ struct Zendesk {
     email: Option<String>,
     /// Who sees what is written: `internal`, the agents, or `public`, the requester as well, to whom
     /// Zendesk may also send it by mail. What is said of a ticket later, such as why it was closed,
-    /// is always for agents.
+    /// is always for agents. `internal` if not given.
     comment: Audience,
     /// Whom a ticket is from: `account`, the account of the token, or `contact`, the mail address
     /// that the user gave, if it is one and no pseudonym, and the account otherwise. Zendesk makes a
-    /// user of an address that it does not know, and may greet them by mail.
+    /// user of an address that it does not know, and may greet them by mail. `account` if not given.
     requester: Requester,
     /// The priority; without it, none.
     priority: Option<Priority>,
