@@ -24,7 +24,8 @@ use url::Url;
 /// GitHub takes no files by its interface, so a sink before this one has to put the bundle into a
 /// bucket. `url` is left out for github.com, and is the address of an Enterprise Server or
 /// `https://NAME.ghe.com` otherwise. The token needs to read and write issues of the repository.
-/// Everyone who can see the repository can read what users typed: take a private one.
+/// Everyone who can see the repository can read what users typed: take a private one. Texts are
+/// Markdown.
 ///
 /// Built to the documentation of the vendor (<https://docs.github.com/en/rest/issues/issues>) and
 /// tested with the requests and answers that it shows; it has not been run against the live

@@ -33,7 +33,8 @@ use std::{cell::OnceCell, collections::BTreeMap, time::Duration};
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Jira {
-    /// Which Jira it is: `cloud` or `data-center`, which also means Server.
+    /// Which Jira it is: `cloud` or `data-center`, which also means Server; `cloud`
+    /// if not given.
     edition: Edition,
     /// The account. On Cloud it is the mail address that the token belongs to. On Data Center it is
     /// left out for a personal access token, or is the user whose password `token` is.

@@ -24,7 +24,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 ///
 /// The account needs the roles to read, to create and to write records of the table (`itil` for
 /// incidents) and to create attachments. `short_description` and `description` are the columns for
-/// title and text, as every table that extends Task has them.
+/// title and text, as every table that extends Task has them. Texts are plain.
 ///
 /// Built to the documentation of the vendor
 /// (<https://www.servicenow.com/docs/r/api-reference/rest-apis/c_TableAPI.html>,
@@ -49,7 +49,8 @@ struct ServiceNow {
     key_field: String,
     /// The column for comments: `work_notes`, which only the staff sees, or `comments`.
     comment_field: String,
-    /// What the columns become when a duplicate is closed.
+    /// What the columns become when a duplicate is closed. If not given, it is
+    /// `{ state = "7", close_code = "Duplicate", close_notes = "Duplicate" }`.
     closed: BTreeMap<String, String>,
 }
 
