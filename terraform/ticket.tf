@@ -72,7 +72,8 @@ module "ticket" {
   environment = merge(
     var.ticket_environment,
     {
-      COLLECT_BUCKET = aws_s3_bucket.reports.id
+      COLLECT_BUCKET  = aws_s3_bucket.reports.id
+      COLLECT_TIMEOUT = tostring(var.ticket_timeout)
     },
     var.ticket_secret_arn == null ? {} : { COLLECT_SECRET_ARN = var.ticket_secret_arn },
   )

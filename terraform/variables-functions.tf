@@ -21,7 +21,7 @@ variable "ticket_environment" {
 }
 
 variable "ticket_secret_arn" {
-  description = "ARN of a secret of Secrets Manager, or of a parameter of the Parameter Store, that the ticket function may read."
+  description = "ARN of a secret of Secrets Manager, or of a parameter of the Parameter Store, with the settings of the ticket function in TOML: [ticket] with the options of a ticket system as in [deliver.ID] of a profile, [product.NAME] with those that are different for a product, and identity, the age identity that opens envelopes."
   type        = string
   default     = null
 

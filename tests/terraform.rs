@@ -1,10 +1,10 @@
 //! `terraform/`, applied to an emulator of AWS.
 
 use crate::kit::{
-    Collect, DESK_TOKEN, REFERER, UPLOAD_TOKEN,
+    Collect, DESK_TOKEN, REFERER, Redmine, TicketServer, UPLOAD_TOKEN,
     policy::{BUCKET, shipped, shipped_file},
     profile, skip,
-    terraform::{Applied, Root, no_terraform},
+    terraform::{Applied, Root, TICKET_SETTINGS, no_terraform},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -256,21 +256,24 @@ fn the_real_upload_function_hands_out_forms_for_the_applied_bucket() {
 }
 
 #[test]
-fn a_report_waits_in_the_queue_while_its_function_fails_and_a_note_does_not() {
+fn a_report_waits_in_the_queue_while_its_function_fails_and_becomes_a_ticket_when_it_does_not() {
     if no_terraform() {
         return;
     }
     let applied = Applied::shared();
-    if applied.functions.contains(&("ticket", true)) {
-        skip("the ticket function is there, and does not fail");
+    if !applied.functions.contains(&("ticket", true)) {
+        skip("the functions are not built (`cargo build -p collect-lambda`)");
         return;
     }
     let emulator = &applied.emulator;
-    let folder = "/bug-reports/reports/shop/2026/11/23";
-    for name in ["shop-1.tar.xz.age.ticket.json", "shop-1.tar.xz.age"] {
-        let headers = ["--request", "PUT", "--header", "if-none-match: *", "--data-binary", "{}"];
-        emulator.ask(&headers, &format!("{folder}/{name}"));
-    }
+    let content = "age-encryption.org/v1\nmade up";
+    let put = |id: &str, end: &str| {
+        let name = format!("shop-20261123T104200Z-{id:0<26}.tar.xz.age{end}");
+        let headers =
+            ["--request", "PUT", "--header", "if-none-match: *", "--data-binary", content];
+        emulator.ask(&headers, &format!("/bug-reports/reports/shop/2026/11/23/{name}"));
+        name
+    };
     let queue = applied.attribute("module.all.aws_sqs_queue.ticket[0]", "url");
     let queue = format!("QueueUrl={}", queue.as_str().unwrap());
     let waiting = || {
@@ -283,8 +286,28 @@ fn a_report_waits_in_the_queue_while_its_function_fails_and_a_note_does_not() {
         };
         (count("ApproximateNumberOfMessages"), count("ApproximateNumberOfMessagesNotVisible"))
     };
-    // One is the test event that S3 sends when the notification is set up.
+    // The settings are not there. A note is no report, and nobody is told of it.
+    put("first", ".ticket.json");
+    put("first", "");
     wait_for("the function has been given the report", Duration::from_mins(1), || {
-        (waiting() == (0, 2)).then_some(())
+        (waiting() == (0, 1)).then_some(())
     });
+
+    let Some(redmine) = Redmine::start() else { return };
+    let parameter = json!({
+        "Name": TICKET_SETTINGS, "Type": "SecureString",
+        "Value": format!("[ticket]\n{}", redmine.options()),
+    });
+    let target = ["--header", "x-amz-target: AmazonSSM.PutParameter"];
+    let kind = ["--header", "content-type: application/x-amz-json-1.1"];
+    let data = ["--data", &parameter.to_string()];
+    emulator.ask(&[target, kind, data].concat(), "/");
+    let name = put("second", "");
+    let ticket = wait_for("the report becomes a ticket", Duration::from_mins(1), || {
+        let found = redmine.tickets().into_iter().find(|ticket| ticket.title.contains("second00"));
+        found.filter(|ticket| !redmine.attachments(&ticket.number).is_empty())
+    });
+    assert_eq!(redmine.attachments(&ticket.number), [(name, content.as_bytes().to_vec())]);
+    wait_for("the message is gone", Duration::from_mins(1), || (waiting() == (0, 1)).then_some(()));
+    assert_eq!(redmine.tickets().len(), 1, "the first one waits for its turn");
 }

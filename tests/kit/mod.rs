@@ -10,6 +10,8 @@ mod collect;
 mod examples;
 mod fault_server;
 mod function;
+mod gate;
+mod instance;
 mod journal;
 pub(crate) mod live;
 pub(crate) mod matrix;
@@ -31,11 +33,13 @@ pub(crate) use collect::{ANSWERS, Collect, Ended, Running, wait_for_file};
 pub(crate) use examples::example;
 pub(crate) use fault_server::{Fault, FaultServer};
 pub(crate) use function::Function;
+pub(crate) use gate::Gate;
+pub(crate) use instance::Instance;
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use memory_bucket::{Hold, MemoryBucket};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, end_watched, run_tag};
-pub(crate) use redmine::{REPORTER_KEY, Redmine};
+pub(crate) use redmine::{PROJECT, REPORTER_KEY, Redmine};
 pub(crate) use roundup::{REPORTER_PASSWORD as ROUNDUP_PASSWORD, Roundup};
 pub(crate) use seaweed::{
     ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,

@@ -88,9 +88,13 @@ impl Redmine {
 
     /// The project's issues, the closed ones, too, with all that belongs to them.
     pub(crate) fn issues(&self) -> Vec<Value> {
-        let path = format!("issues.json?project_id={PROJECT}&status_id=*&sort=id");
-        let listed = self.ask("GET", &path, None).1["issues"].as_array().unwrap().clone();
-        listed.iter().map(|issue| self.issue(&issue["id"].to_string())).collect()
+        let path = format!("issues.json?project_id={PROJECT}&status_id=*&sort=id&limit=100");
+        let page = |number: usize| {
+            let path = format!("{path}&offset={}", number * 100);
+            self.ask("GET", &path, None).1["issues"].as_array().unwrap().clone()
+        };
+        let listed = (0..).map(page).take_while(|page| !page.is_empty()).flatten();
+        listed.map(|issue| self.issue(&issue["id"].to_string())).collect()
     }
 
     /// An issue with all that belongs to it.
@@ -246,6 +250,9 @@ field = put("custom_fields", type="IssueCustomField", name="Bundle of collect", 
             format_store="--- {}\n", description="")
 for (tracker,) in db.execute("select id from trackers").fetchall():
     put("custom_fields_trackers", custom_field_id=field, tracker_id=tracker)
+# Without it a reporter can close nothing.
+db.execute("update roles set permissions = permissions || '- :edit_own_issues' || char(10) "
+           "where name = 'Reporter'")
 db.commit()
 print(field)
 "#;

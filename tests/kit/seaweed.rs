@@ -253,6 +253,16 @@ impl Seaweed {
         self.admin("DELETE", &format!("/{key}"), &[]);
     }
 
+    /// The tags of an object, as the server writes them.
+    pub(crate) fn tags(&self, key: &str) -> String {
+        String::from_utf8(self.admin("GET", &format!("/{key}?tagging="), &[])).unwrap()
+    }
+
+    /// The address without TLS.
+    pub(crate) fn plain_endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http)
+    }
+
     /// Asks as the administrator, signed by curl.
     fn admin(&self, method: &str, below_the_bucket: &str, body: &[u8]) -> Vec<u8> {
         let upload = tempfile::NamedTempFile::new().unwrap();

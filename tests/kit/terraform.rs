@@ -20,6 +20,8 @@ use std::{
 /// The tokens that were given out before those of the kit, and are valid still.
 pub(crate) const OLDER_TOKENS: [&str; 2] =
     ["made-up-upload-token-of-last-month", "made-up-desk-token-of-last-month"];
+/// The parameter with the settings of the ticket function, which is not there at first.
+pub(crate) const TICKET_SETTINGS: &str = "/collect/ticket";
 /// The services that the emulator stands in for.
 const SERVICES: [&str; 10] =
     ["cloudformation", "cloudwatch", "events", "iam", "lambda", "logs", "s3", "sns", "sqs", "sts"];
@@ -229,6 +231,7 @@ fn modules() -> String {
   allowed_addresses  = ["192.0.2.0/24"]
   alert_emails       = ["operations@example.com"]
   ticket_zip         = {:?}
+  ticket_secret_arn  = "arn:aws:ssm:eu-central-1:{ACCOUNT}:parameter{TICKET_SETTINGS}"
   guard_zip          = {:?}
   upload_zip         = {:?}
   upload_url         = true

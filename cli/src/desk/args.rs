@@ -2,7 +2,7 @@
 
 use crate::{args::Color, exit::EXPLAINED_TO_DESK};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use collect_core::units::{Length, TimePoint};
+use collect_core::units::{Length, Size, TimePoint};
 use std::{num::NonZero, path::PathBuf};
 
 const SETTINGS: &str = "\
@@ -19,6 +19,7 @@ Examples:
     collect-desk reports get k7m2p9qa --output reports
     collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
     collect-desk guard --logs s3://komand-bug-reports-logs/access/
+    collect-desk tickets test shop.toml
     collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json";
 
 /// Support's side of collect: what reached the bucket, and who may get in
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// Replace the tokens that open the bucket
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(Tokens),
+    /// Try the ticket system
+    #[command(subcommand)]
+    Tickets(Tickets),
     /// Find abuse in the bucket's access logs, and block who does it
     #[command(after_help = GUARD_HELP)]
     Guard(Guard),
@@ -259,6 +263,41 @@ pub(crate) struct Guard {
     pub(crate) default_rules: bool,
 }
 
+const TRIAL_HELP: &str = "\
+FILE is a profile with a ticket system below [deliver.*], or the settings of the ticket function:
+[ticket] and [product.*]. One step after the other is said to be right, or what is wrong with it and
+what to do. The ticket is closed at the end, whatever came between.
+
+Examples:
+    collect-desk tickets test shop.toml
+    collect-desk tickets test shop.toml --sink desk --size 50MB
+    collect-desk tickets test ticket.toml --product shop";
+
+/// The commands on tickets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tickets {
+    /// Open a ticket as a report would, attach a file, read all of it back, and close the ticket
+    #[command(after_help = TRIAL_HELP)]
+    Test(Trial),
+}
+
+/// Which ticket system is tried, and how.
+#[derive(Args, Debug)]
+pub(crate) struct Trial {
+    /// A profile, or the settings of the ticket function
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// The sink of the profile; all of its ticket systems if not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) sink: Option<String>,
+    /// The product whose section of the settings is meant; `[ticket]` if not given
+    #[arg(long, value_name = "PRODUCT", conflicts_with = "sink")]
+    pub(crate) product: Option<String>,
+    /// The size of the file that is attached: whether bundles of that size are taken
+    #[arg(long, value_name = "SIZE", default_value = "1kB")]
+    pub(crate) size: Size,
+}
+
 const TOKENS_HELP: &str = "\
 A rotation has three steps, and no client that has a valid token is refused between them:
     1. collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json; terraform apply
@@ -312,7 +351,8 @@ mod tests {
 
     #[test]
     fn no_line_of_the_help_is_broken_in_an_ordinary_terminal() {
-        for text in [EXAMPLES, SETTINGS, PATTERNS, PRUNE_HELP, GUARD_HELP, TOKENS_HELP] {
+        for text in [EXAMPLES, SETTINGS, PATTERNS, PRUNE_HELP, GUARD_HELP, TOKENS_HELP, TRIAL_HELP]
+        {
             for line in text.lines() {
                 assert!(line.chars().count() <= 100, "{line}");
             }

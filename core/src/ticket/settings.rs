@@ -1,7 +1,7 @@
 //! The settings of those who file tickets for others: a ticket system, and others for some products.
 
-use super::{TicketSink, notice::refused};
-use crate::{bundle::slug, secret::Secret};
+use super::{TicketSink, envelope::EnvelopeKey, notice::refused};
+use crate::bundle::slug;
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 pub struct TicketSettings {
     ticket: TicketSink,
     products: BTreeMap<String, TicketSink>,
-    identity: Option<Secret>,
+    identity: Option<EnvelopeKey>,
 }
 
 impl TicketSettings {
@@ -46,16 +46,20 @@ impl TicketSettings {
                 products.insert(name.into_owned(), sink?);
             }
         }
-        let identity = match all.remove("identity").map(toml::Spanned::into_inner) {
-            None => None,
-            Some(DeValue::String(identity)) => Some(Secret::new(identity.trim())),
-            Some(_) => return Err("`identity` has to be `\"AGE-SECRET-KEY-1…\"`".into()),
-        };
+        let identity = all.remove("identity").map(|identity| match identity.into_inner() {
+            DeValue::String(identity) => EnvelopeKey::parse(&identity),
+            _ => None,
+        });
+        if matches!(identity, Some(None)) {
+            return Err(
+                "`identity` has to be `\"AGE-SECRET-KEY-1…\"`, as age-keygen writes it".into()
+            );
+        }
         if all.keys().next().is_some() {
             return Err("there may only be `identity`, `[ticket]` and `[product.NAME]`".into());
         }
         let ticket = TicketSink::built(ticket, text).map_err(|why| format!("`[ticket]`: {why}"))?;
-        Ok(Self { ticket, products, identity })
+        Ok(Self { ticket, products, identity: identity.flatten() })
     }
 
     /// Where the reports of a product go; it is written as in their keys.
@@ -64,7 +68,7 @@ impl TicketSettings {
     }
 
     /// What opens envelopes, if it was given.
-    pub fn identity(&self) -> Option<&Secret> {
+    pub fn identity(&self) -> Option<&EnvelopeKey> {
         self.identity.as_ref()
     }
 }

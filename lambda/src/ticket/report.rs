@@ -10,7 +10,9 @@ use super::{
 use collect_core::{
     bundle::object_key,
     sink::{DeliveryContext, DeliveryError},
-    ticket::{self, Filed, Filing, Journal, Note, Origin, PAUSE, Past, TicketSettings},
+    ticket::{
+        self, Brief, Filed, Filing, Journal, Note, Origin, PAUSE, Past, TicketSettings, envelope,
+    },
 };
 use collect_sinks::s3::{Bucket, BucketError, Head};
 use jiff::{SignedDuration, Timestamp};
@@ -184,6 +186,7 @@ impl Report<'_> {
     ) -> Result<Filed, DeliveryError> {
         let sink = settings.of(product);
         let host = object.head.meta.get("host").map(String::as_str);
+        let (brief, remarks) = told(&object.head, settings);
         let context = DeliveryContext {
             watch: self.deadline,
             tried_before: claim.past() != Past::Nothing,
@@ -200,15 +203,14 @@ impl Report<'_> {
         let origin = Origin { file, request, source: self.stored.source };
         let place = format!("s3://{}/{}", self.bucket.name(), self.stored.key);
         let command = format!("(collect-desk reports get {})", origin.key());
-        let host = host.map(|host| format!("the host is {host}"));
         ticket::file(&Filing {
             tickets: &*tickets,
             markup: sink.system.markup(),
             options: &sink.options,
             origin,
-            brief: None,
+            brief: brief.as_ref(),
             file: object,
-            remarks: host.as_slice(),
+            remarks: &remarks,
             elsewhere: &[place, command],
             watch: self.deadline,
             journal: claim,
@@ -268,6 +270,24 @@ impl Report<'_> {
     }
 }
 
+/// What the envelope of a bundle says; and without it, what the reader of the ticket has to know.
+fn told(head: &Head, settings: &TicketSettings) -> (Option<Brief>, Vec<String>) {
+    let opened = match (head.meta.get("envelope"), settings.identity()) {
+        (None, _) => None,
+        (Some(_), None) => Some(Err("there is no `identity` to open it".to_owned())),
+        (Some(envelope), Some(key)) => {
+            Some(envelope::open(envelope, key).map_err(|error| error.to_string()))
+        }
+    };
+    let unopened = match opened {
+        Some(Ok(brief)) => return (Some(brief), Vec::new()),
+        Some(Err(why)) => Some(format!("the report's envelope was not opened: {why}")),
+        None => None,
+    };
+    let host = head.meta.get("host").map(|host| format!("the host is {host}"));
+    (None, unopened.into_iter().chain(host).collect())
+}
+
 /// Whether a ticket may be there that is not found yet.
 fn is_lagging(tickets: &dyn ticket::Tickets, claim: &Held<'_>) -> bool {
     let lag = SignedDuration::try_from(tickets.lag()).unwrap_or(SignedDuration::MAX);
@@ -307,6 +327,21 @@ mod tests {
         ] {
             assert_eq!(product(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_report_without_an_envelope_that_can_be_opened_is_told_so() {
+        let system = "[ticket]\nuse = \"webhook\"\nurl = \"https://desk.example.com/\"\n\
+                      secret = \"made-up-secret-0123\"\n";
+        let settings = TicketSettings::parse(system).map_err(|why| panic!("{why}")).unwrap();
+        let remarks = |meta: &[(&str, &str)]| {
+            let meta = meta.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            told(&Head { meta: meta.collect(), ..Head::default() }, &settings).1
+        };
+        assert_eq!(remarks(&[]), [""; 0]);
+        assert_eq!(remarks(&[("host", "host-3k9w")]), ["the host is host-3k9w"]);
+        let both = remarks(&[("envelope", "YWdl"), ("host", "host-3k9w")]);
+        assert!(both[0].contains("no `identity`") && both.len() == 2, "{both:?}");
     }
 
     #[test]

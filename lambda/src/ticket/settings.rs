@@ -76,3 +76,64 @@ fn parsed(text: &Secret) -> Result<TicketSettings, DeliveryError> {
         help: Some("correct the secret, or the variable `COLLECT_TICKET`".into()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::Sink;
+
+    const BOTH: &str = "
+        identity = \"AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\"
+        [ticket]
+        use = \"redmine\"
+        url = \"https://desk.example.com\"
+        project = \"bugs\"
+        api-key = \"made-up-key-0123456789\"
+        [product.shop]
+        project = \"shop\"
+        [product.till]
+        use = \"webhook\"
+        url = \"https://till.example.com\"
+        secret = \"made-up-secret-0123\"
+    ";
+
+    fn wrong(text: &str) -> String {
+        TicketSettings::parse(text).err().expect("they cannot be used")
+    }
+
+    #[test]
+    fn a_product_may_go_elsewhere() {
+        let settings = TicketSettings::parse(BOTH).map_err(|why| panic!("{why}")).unwrap();
+        let place = |product: &str| settings.of(product).destination();
+        assert!(place("other").contains("\"bugs\" at desk.example.com"), "{}", place("other"));
+        assert!(place("shop").contains("\"shop\" at desk.example.com"), "{}", place("shop"));
+        assert!(place("till").contains("till.example.com"), "{}", place("till"));
+        assert!(settings.identity().is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_a_value() {
+        for (from, to, said) in [
+            ("[ticket]", "[tickets]", "`[ticket]`"),
+            ("[product.shop]", "[product.Shop]", "`[product.shop]`"),
+            ("project = \"shop\"", "projekt = \"shop\"", "`[product.shop]`: `redmine` has no"),
+            ("AGE-SECRET-KEY-1", "made-up-", "`identity`"),
+            ("= \"https://till", "= till", "is no option"),
+            ("identity", "idenity", "`[product.NAME]`"),
+        ] {
+            let why = wrong(&BOTH.replace(from, to));
+            assert!(why.contains(said), "{to}: {why}");
+            assert!(!why.contains("made-up"), "{why}");
+        }
+    }
+
+    #[test]
+    fn settings_that_are_given_do_not_change() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let settings = Settings::given(BOTH);
+        assert!(settings.get(runtime.handle()).is_ok());
+        assert!(settings.renewed(runtime.handle()).unwrap().is_none());
+        let error = Settings::given("").get(runtime.handle()).err().unwrap();
+        assert!(error.to_string().contains("`[ticket]`"), "{error}");
+    }
+}
