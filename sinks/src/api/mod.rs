@@ -214,7 +214,8 @@ impl<'c> Api<'c> {
         }
         self.run(Effect::Same, &TOO_LARGE[..1], async || {
             let answer = self.exchange(self.client.get(url.clone())).await?;
-            absent.store(answer.status == StatusCode::NOT_FOUND, Ordering::Relaxed);
+            let gone = matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE);
+            absent.store(gone, Ordering::Relaxed);
             Ok(answer)
         })
     }
