@@ -89,7 +89,7 @@ fn what_does_not_open_says_why_and_leaves_nothing() {
         (&desk.path("nothing.age"), pair.file(), "cannot read"),
     ] {
         let words_of = ["open".as_ref(), bundle.as_os_str(), "--key".as_ref(), key.as_os_str()];
-        let out = desk.path("out");
+        let out = desk.path("unpacked");
         let ended = desk.run(words_of.into_iter().chain(["--output".as_ref(), out.as_os_str()]));
         let ended = ended.expect(4);
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
@@ -105,7 +105,7 @@ fn a_damaged_bundle_keeps_what_could_be_read_and_says_what_is_wrong() {
     let whole = fs::read(host.bundle()).unwrap();
     let cut = desk.write("cut.tar.xz.age", &whole[..whole.len() - 20]);
     let key = pair.file();
-    let out = desk.path("out");
+    let out = desk.path("unpacked");
     let words = ["open".as_ref(), cut.as_os_str(), "--key".as_ref(), key.as_os_str()];
     let ended = desk.run(words.into_iter().chain(["--output".as_ref(), out.as_os_str()])).expect(1);
     assert!(ended.stderr.contains("it breaks off"), "{}", ended.stderr);
@@ -150,7 +150,7 @@ fn a_hostile_bundle_can_write_plain_files_into_its_own_folder_and_no_more_than_i
     let bundle = desk.path("hostile.tar.xz.age");
     let args = ["-r", &pair.recipient, "-o", bundle.to_str().unwrap(), archive.to_str().unwrap()];
     output("age", args);
-    let (key, out) = (pair.file(), desk.path("out"));
+    let (key, out) = (pair.file(), desk.path("unpacked"));
     let words = |most: &'static str| {
         let words = ["open".as_ref(), bundle.as_os_str(), "--key".as_ref(), key.as_os_str()];
         let words = words.into_iter().chain(["--output".as_ref(), out.as_os_str()]);
