@@ -1,5 +1,6 @@
 //! Tickets straight from the host, in real ticket systems: what holds for all of them.
 
+mod hostile;
 mod redmine;
 mod request_tracker;
 mod roundup;
