@@ -43,12 +43,10 @@ pub(super) fn open(wanted: &Open, voice: &Voice) -> Result<Exit, Failure> {
     let unpacked = unpack(archive, &place.partial, wanted.max_size.0).map_err(|error| {
         Failure::unusable(format!("cannot make `{}`: {error}", place.partial.display()))
     })?;
-    let shown = match unpacked.faults.is_empty() {
-        true => place.finish()?,
-        false => place.partial,
-    };
+    let is_whole = unpacked.faults.is_empty();
+    let shown = if is_whole { place.finish()? } else { place.partial };
     tell(&shown, &unpacked, voice);
-    Ok(if unpacked.faults.is_empty() { Exit::Complete } else { Exit::Left })
+    Ok(if is_whole { Exit::Complete } else { Exit::Left })
 }
 
 fn keys(files: &[PathBuf]) -> Result<Keys, Failure> {

@@ -70,24 +70,17 @@ struct Unpacking {
 impl Unpacking {
     /// Unpacks one entry. An error ends it all; what is only odd is noted.
     fn entry<R: Read>(&mut self, mut entry: tar::Entry<'_, R>, folder: &Path) -> io::Result<()> {
-        let written = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let Some((root, path)) = inside(&written) else {
-            return self.fault(format!("`{written}` is no path within the bundle"));
-        };
-        if !entry.header().entry_type().is_file() {
-            return self.fault(format!("`{written}` is no plain file"));
-        }
-        if *self.root.get_or_insert_with(|| root.clone()) != root {
-            return self.fault(format!("`{written}` is in another folder than the rest"));
-        }
-        if self.entries.contains_key(&path) {
-            return self.fault(format!("`{path}` is there twice"));
-        }
         let size = entry.size();
-        self.left = self
-            .left
-            .checked_sub(size)
-            .ok_or_else(|| io::Error::other("more is in it than may be unpacked"))?;
+        // Also what is not unpacked has to be read.
+        let left = self.left.checked_sub(size);
+        self.left = left.ok_or_else(|| io::Error::other("more is in it than may be unpacked"))?;
+        let path = match self.path_of(&entry) {
+            Ok(path) => path,
+            Err(fault) => {
+                self.faults.push(fault);
+                return Ok(());
+            }
+        };
         let target = folder.join(&path);
         private().recursive(true).create(target.parent().unwrap_or(folder))?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target)?;
@@ -96,9 +89,22 @@ impl Unpacking {
         Ok(())
     }
 
-    fn fault(&mut self, fault: String) -> io::Result<()> {
-        self.faults.push(fault);
-        Ok(())
+    /// The path of an entry within the bundle, or why it is not unpacked.
+    fn path_of<R: Read>(&mut self, entry: &tar::Entry<'_, R>) -> Result<String, String> {
+        let written = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let Some((root, path)) = inside(&written) else {
+            return Err(format!("`{written}` is no path within the bundle"));
+        };
+        if !entry.header().entry_type().is_file() {
+            return Err(format!("`{written}` is no plain file"));
+        }
+        if *self.root.get_or_insert_with(|| root.clone()) != root {
+            return Err(format!("`{written}` is in another folder than the rest"));
+        }
+        if self.entries.contains_key(&path) {
+            return Err(format!("`{path}` is there twice"));
+        }
+        Ok(path)
     }
 
     /// Holds what is there to the manifest.
