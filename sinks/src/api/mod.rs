@@ -27,6 +27,7 @@ use crate::{
     },
     retry::{Again, Failed, Schedule, retry},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
     Secret,
     sink::{DeliveryContext, DeliveryError, Watch},
@@ -152,6 +153,39 @@ impl<'c> Api<'c> {
         self.headers.insert(HeaderName::from_static(name), value);
         self.mask.hide(secret.reveal());
         Ok(self)
+    }
+
+    /// The same, as the account of `user`, whose password or key `secret` is; without a user, as the
+    /// account of that token.
+    pub(crate) fn with_account(
+        self,
+        user: Option<&str>,
+        secret: &Secret,
+    ) -> Result<Self, DeliveryError> {
+        match user {
+            Some(user) => self.with_pair(user, secret.reveal(), secret),
+            None => self.with_proof("Bearer", secret.reveal(), secret),
+        }
+    }
+
+    /// The same, as an account by user and password (RFC 7617), of which `secret` is the one to hide.
+    pub(crate) fn with_pair(
+        self,
+        user: &str,
+        password: &str,
+        secret: &Secret,
+    ) -> Result<Self, DeliveryError> {
+        let pair = Secret::new(STANDARD.encode(format!("{user}:{password}")));
+        self.with_proof("Basic", pair.reveal(), secret)
+    }
+
+    fn with_proof(self, kind: &str, proof: &str, secret: &Secret) -> Result<Self, DeliveryError> {
+        let header = Secret::new(format!("{kind} {proof}"));
+        let mut api = self.with_secret("authorization", &header)?;
+        // A server may repeat any part of it.
+        api.hide(proof);
+        api.hide(secret.reveal());
+        Ok(api)
     }
 
     /// The same, sending a header with every request that is no secret.

@@ -3,9 +3,8 @@
 use crate::api::{
     self, Api, Effect, Form, has_all, invalid, is_address, is_value, missing, refused,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
-    Invalid, Secret, TicketSystem,
+    Invalid, TicketSystem,
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError},
     ticket::{
@@ -173,11 +172,8 @@ impl Freshdesk {
     ) -> Result<Account<'c>, DeliveryError> {
         let key = self.api_key.as_ref().ok_or_else(|| refused("no key", "write `api-key`"))?;
         let key = context.secret(key)?;
-        let pair = STANDARD.encode(format!("{}:X", key.reveal()));
-        let api = Api::new(options, context, help)?;
-        let mut api = api.with_secret("authorization", &Secret::new(format!("Basic {pair}")))?;
-        api.hide(&pair);
-        api.hide(key.reveal());
+        // Freshdesk wants some password behind the key.
+        let api = Api::new(options, context, help)?.with_pair(key.reveal(), "X", &key)?;
         Ok(Account { freshdesk: self, api, lag: LAG })
     }
 }

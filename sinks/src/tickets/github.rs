@@ -2,7 +2,7 @@
 
 use crate::api::{self, Api, Effect, invalid, refused};
 use collect_core::{
-    Invalid, Secret, TicketSystem,
+    Invalid, TicketSystem,
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError},
     ticket::{
@@ -123,11 +123,10 @@ impl Github {
     ) -> Result<Repository<'c>, DeliveryError> {
         let token = self.token.as_ref().ok_or_else(|| refused("no token", "write `token`"))?;
         let token = context.secret(token)?;
-        let mut api = Api::new(&interface(options), context, help)?
-            .with_header(HeaderName::from_static("x-github-api-version"), "2022-11-28");
-        api.hide(token.reveal());
-        let proof = Secret::new(format!("Bearer {}", token.reveal()));
-        Ok(Repository { github: self, api: api.with_secret("authorization", &proof)? })
+        let api = Api::new(&interface(options), context, help)?
+            .with_header(HeaderName::from_static("x-github-api-version"), "2022-11-28")
+            .with_account(None, &token)?;
+        Ok(Repository { github: self, api })
     }
 }
 

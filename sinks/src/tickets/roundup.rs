@@ -1,9 +1,8 @@
 //! `roundup`: opens an issue in Roundup.
 
 use crate::api::{self, Api, Effect, Form, Sum, invalid, refused};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
-    Invalid, Secret, TicketSystem,
+    Invalid, TicketSystem,
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError},
     ticket::{
@@ -146,17 +145,13 @@ impl Roundup {
         let source = self.password.as_ref();
         let source = source.ok_or_else(|| refused("no password", "write `password`"))?;
         let password = context.secret(source)?;
-        let account = STANDARD.encode(format!("{}:{}", self.user, password.reveal()));
         let api = Api::new(options, context, help)?;
         let (origin, tracker) = (api.origin(), format!("{}/", api.url("")));
-        let basic = Secret::new(format!("Basic {account}"));
-        let mut api = api
-            .with_secret("authorization", &basic)?
+        let api = api
+            .with_account(Some(&self.user), &password)?
             .with_header(REQUESTED_WITH, "rest")
             .with_header(ORIGIN, &origin)
             .with_header(REFERER, &tracker);
-        api.hide(&account);
-        api.hide(password.reveal());
         Ok(Tracker { roundup: self, api })
     }
 }

@@ -1,9 +1,8 @@
 //! `servicenow`: opens a record in `ServiceNow`.
 
 use crate::api::{self, Api, Body, Effect, hexadecimal, invalid, refused};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
-    Invalid, Secret, TicketSystem,
+    Invalid, TicketSystem,
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError},
     ticket::{
@@ -146,15 +145,7 @@ impl ServiceNow {
     ) -> Result<Table<'c>, DeliveryError> {
         let token = self.token.as_ref().ok_or_else(|| refused("no token", "write `token`"))?;
         let token = context.secret(token)?;
-        let mut api = Api::new(options, context, help)?;
-        api.hide(token.reveal());
-        let proof = match &self.user {
-            Some(user) => {
-                format!("Basic {}", STANDARD.encode(format!("{user}:{}", token.reveal())))
-            }
-            None => format!("Bearer {}", token.reveal()),
-        };
-        let api = api.with_secret("authorization", &Secret::new(proof))?;
+        let api = Api::new(options, context, help)?.with_account(self.user.as_deref(), &token)?;
         Ok(Table { service: self, api })
     }
 }

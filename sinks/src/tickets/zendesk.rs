@@ -3,9 +3,8 @@
 use crate::api::{
     self, Api, Body, Effect, has_all, invalid, is_address, is_value, missing, refused,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use collect_core::{
-    Invalid, Secret, TicketSystem,
+    Invalid, TicketSystem,
     secret::SecretSource,
     sink::{DeliveryContext, DeliveryError},
     ticket::{
@@ -166,15 +165,9 @@ impl Zendesk {
     ) -> Result<Account<'c>, DeliveryError> {
         let token = self.token.as_ref().ok_or_else(|| refused("no token", "write `token`"))?;
         let token = context.secret(token)?;
-        let (kind, credential) = match &self.email {
-            Some(email) => ("Basic", STANDARD.encode(format!("{email}/token:{}", token.reveal()))),
-            None => ("Bearer", token.reveal().to_owned()),
-        };
-        let api = Api::new(options, context, help)?;
-        let header = Secret::new(format!("{kind} {credential}"));
-        let mut api = api.with_secret("authorization", &header)?;
-        api.hide(&credential);
-        api.hide(token.reveal());
+        // How Zendesk tells a token of the account from its password.
+        let user = self.email.as_ref().map(|email| format!("{email}/token"));
+        let api = Api::new(options, context, help)?.with_account(user.as_deref(), &token)?;
         Ok(Account { zendesk: self, api })
     }
 }

@@ -11,6 +11,8 @@ use crate::testing::{
     contract::{Call, call, hurry, play, refusal},
     submit, text,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
+use collect_core::Secret;
 use collect_core::ticket::{Brief, Filed, Origin};
 
 const API_KEY: &str = "made-up-key-T4iK0Y4T0wh1p";

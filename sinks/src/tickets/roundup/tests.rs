@@ -6,6 +6,8 @@ use crate::testing::{
     contract::{Call, call, hurry, play, refusal},
     submit, text,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
+use collect_core::Secret;
 use collect_core::ticket::{Filed, Origin};
 
 const PASSWORD: &str = "made-up-password-4c34eb3d";

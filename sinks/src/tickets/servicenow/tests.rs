@@ -13,6 +13,7 @@ use crate::testing::{
     contract::{Call, call, hurry, play, refusal},
     submit_in,
 };
+use collect_core::Secret;
 use collect_core::ticket::{Filed, Origin, TicketSink};
 
 const TOKEN: &str = "made-up-password";

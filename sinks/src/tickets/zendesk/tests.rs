@@ -17,6 +17,8 @@ use crate::testing::{
     contract::{Call, call, hurry, play, refusal},
     submit, text,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
+use collect_core::Secret;
 use collect_core::ticket::{Brief, Filed, Origin};
 
 const TOKEN: &str = "made-up-token-6wiIBWbGkBMo1mRDMuVwkw1EPsNkeUj95PIz2akv";
