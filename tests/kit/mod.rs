@@ -20,6 +20,7 @@ pub(crate) mod oracle;
 mod planted;
 pub(crate) mod policy;
 mod processes;
+mod queues;
 mod redmine;
 mod roundup;
 mod seaweed;
@@ -39,6 +40,7 @@ pub(crate) use journal::{Entry, Journal};
 pub(crate) use memory_bucket::{Hold, MemoryBucket};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, end_watched, run_tag};
+pub(crate) use queues::{Queues, Which as WhichQueue};
 pub(crate) use redmine::{PROJECT, REPORTER_KEY, Redmine};
 pub(crate) use roundup::{REPORTER_PASSWORD as ROUNDUP_PASSWORD, Roundup};
 pub(crate) use seaweed::{
