@@ -13,8 +13,8 @@ Settings: --config FILE, else $XDG_CONFIG_HOME/collect/desk.toml, else /etc/coll
     referer = \"https://komand.example/report\"
     desk-token = { file = \"desk.token\" }
     [tickets]
-    queue = \"https://sqs.eu-central-1.amazonaws.com/111122223333/komand-bug-reports-ticket\"
-    dead-letter-queue = \"https://sqs.eu-central-1.amazonaws.com/111122223333/komand-bug-reports-ticket-dead\"";
+    queue = \"https://sqs.eu-central-1.amazonaws.com/111122223333/reports\"
+    dead-letter-queue = \"https://sqs.eu-central-1.amazonaws.com/111122223333/reports-dead\"";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -279,10 +279,10 @@ Examples:
 
 const REPLAY_HELP: &str = "\
 Reports wait in a queue for the ticket function; what failed five times waits in the dead-letter
-queue until somebody has put right why. Without a PATTERN all that waits there is put back, in its
-order. With one, or with --without-ticket, the queue is told of these reports as if they had just
-come, the oldest first. However often that is done, and wherever it breaks off, each report gets
-one ticket and none is lost.
+queue until somebody has put right why. Without a PATTERN all that waits there is put back. With
+one, or with --without-ticket, the queue is told of these reports as if they had just come, the
+oldest first. However often that is done, and wherever it breaks off, each report gets one ticket
+and none is lost.
 
 Amazon SQS knows no tokens: this needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody with
 sqs:GetQueueAttributes, sqs:ReceiveMessage and sqs:DeleteMessage on the dead-letter queue, and

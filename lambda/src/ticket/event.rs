@@ -119,6 +119,21 @@ mod tests {
     }
 
     #[test]
+    fn what_the_desk_tells_the_queue_of_is_an_object_that_was_stored() {
+        let arrival = Arrival {
+            bucket: "bug-reports".into(),
+            key: "reports/shop/2026/11/23/a b.age".into(),
+            size: Some(5),
+            what: Arrival::PUT.into(),
+            at: "2026-11-23T10:42:05Z".parse().ok(),
+            ..Arrival::default()
+        };
+        let batch = Batch::of(&queue(&[arrival.notification()]));
+        assert_eq!(batch.messages[0].objects.as_deref(), Ok(&[arrival][..]));
+        assert!(batch.in_order()[0].1.is_created());
+    }
+
+    #[test]
     fn what_can_never_be_worked_on_costs_only_its_own_message() {
         let right = notification("reports/a.age", "2026-11-23T10:42:05Z", "0A");
         let test = json!({ "Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b" });
