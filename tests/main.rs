@@ -52,6 +52,8 @@ mod terraform;
 #[cfg(test)]
 mod terraform_variables;
 #[cfg(test)]
+mod the_loop;
+#[cfg(test)]
 mod ticket_faults;
 #[cfg(test)]
 mod ticket_function;

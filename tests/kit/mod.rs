@@ -22,6 +22,7 @@ pub(crate) mod policy;
 mod processes;
 mod queues;
 mod redmine;
+mod request_tracker;
 mod roundup;
 mod seaweed;
 mod terminal;
@@ -42,6 +43,7 @@ pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, end_watched, run_tag};
 pub(crate) use queues::{Queues, Which as WhichQueue};
 pub(crate) use redmine::{PROJECT, REPORTER_KEY, Redmine};
+pub(crate) use request_tracker::RequestTracker;
 pub(crate) use roundup::{REPORTER_PASSWORD as ROUNDUP_PASSWORD, Roundup};
 pub(crate) use seaweed::{
     ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,

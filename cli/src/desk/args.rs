@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
     collect-desk reports list --product komand --since 7d
     collect-desk reports get k7m2p9qa --output reports
+    collect-desk open reports/shop-20261123T104205Z-k7m2p9qa.tar.xz.age --key desk.key
     collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
     collect-desk guard --logs s3://komand-bug-reports-logs/access/
     collect-desk tickets test shop.toml
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     /// Replace the tokens that open the bucket
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(Tokens),
+    /// Open a bundle: decrypt it, hold it to its manifest, and unpack it
+    #[command(after_help = OPEN_HELP)]
+    Open(Open),
     /// Try the ticket system, and put reports back that have no ticket
     #[command(subcommand)]
     Tickets(Tickets),
@@ -267,6 +271,31 @@ pub(crate) struct Guard {
     pub(crate) default_rules: bool,
 }
 
+const OPEN_HELP: &str = "\
+The bundle's folder appears whole or not at all. What is damaged, missing or not in the manifest is
+said, and what could be read of a damaged bundle stays in NAME.partial. Nothing in a bundle is
+trusted: it can hold plain files below its own folder and nothing else.
+
+Examples:
+    collect-desk open shop-20261123T104205Z-k7m2p9qa.tar.xz.age --key desk.key
+    cd $(collect-desk open bundle.age --key ~/.ssh/id_ed25519 --output reports)";
+
+/// What is opened, and with what.
+#[derive(Args, Debug)]
+pub(crate) struct Open {
+    /// The bundle
+    pub(crate) bundle: PathBuf,
+    /// A file with a private key: of age, as `age-keygen` writes it, or of SSH
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
+    /// The folder that the bundle's folder is made in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// How much may be unpacked: a bundle comes from anybody
+    #[arg(long, value_name = "SIZE", default_value = "20GB")]
+    pub(crate) max_size: Size,
+}
+
 const TRIAL_HELP: &str = "\
 FILE is a profile with a ticket system below [deliver.*], or the settings of the ticket function:
 [ticket] and [product.*]. One step after the other is said to be right, or what is wrong with it and
@@ -403,6 +432,7 @@ mod tests {
             PRUNE_HELP,
             GUARD_HELP,
             TOKENS_HELP,
+            OPEN_HELP,
             TRIAL_HELP,
             REPLAY_HELP,
         ] {

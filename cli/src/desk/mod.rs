@@ -2,6 +2,7 @@
 
 mod args;
 mod guard;
+mod open;
 mod reports;
 mod settings;
 mod tickets;
@@ -47,6 +48,7 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failure> {
             reports::dispatch(command, &settings.open()?, voice)
         }
         Command::Tokens(command) => tokens::dispatch(command, voice),
+        Command::Open(wanted) => open::open(wanted, voice),
         Command::Tickets(Tickets::Test(wanted)) => tickets::test(wanted, voice),
         Command::Tickets(Tickets::Replay(wanted)) => {
             let settings = settings::read(cli.common.config.as_deref())?;
