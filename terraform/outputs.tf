@@ -31,6 +31,13 @@ output "desk_config" {
     referer = "${var.referer}"
     desk-token = "${local.desk_tokens[0]}"
     log-bucket = "${aws_s3_bucket.logs.id}"
+    %{~if var.ticket_zip != null~}
+
+    [tickets]
+    queue = "${aws_sqs_queue.ticket[0].url}"
+    dead-letter-queue = "${aws_sqs_queue.ticket_dead[0].url}"
+    %{~endif~}
+
   TOML
 }
 

@@ -60,6 +60,8 @@ mod ticket_function;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
+mod tickets_replay;
+#[cfg(test)]
 mod tickets_trial;
 #[cfg(test)]
 mod upload_function;

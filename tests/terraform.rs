@@ -101,6 +101,12 @@ fn what_the_outputs_print_can_be_pasted() {
     let desk: toml::Value = toml::from_str(all["desk_config"].as_str().unwrap()).unwrap();
     assert_eq!(desk["bucket"]["desk-token"].as_str(), Some(DESK_TOKEN));
     assert_eq!(desk["bucket"]["log-bucket"].as_str(), Some("bug-reports-logs"));
+    for (option, output) in [("queue", "ticket"), ("dead-letter-queue", "ticket_dead")] {
+        assert_eq!(desk["tickets"][option].as_str(), all["queue_urls"][output].as_str());
+    }
+    let least = applied.output("least")["desk_config"].as_str().unwrap().to_owned();
+    let least: toml::Value = toml::from_str(&least).unwrap();
+    assert_eq!(least.get("tickets"), None, "there is no ticket function");
     let collect = Collect::new();
     let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     let by_url = all["profile_section_by_url"].as_str().unwrap();
@@ -112,7 +118,9 @@ fn what_the_outputs_print_can_be_pasted() {
     }
     let desk = Collect::of(env!("CARGO_BIN_EXE_collect-desk"));
     let nobody = "endpoint = \"https://127.0.0.1:1\"\npath-style = true\n";
-    let config = format!("{}{nobody}", all["desk_config"].as_str().unwrap());
+    // The bucket's own section is the first one.
+    let config =
+        all["desk_config"].as_str().unwrap().replace("[bucket]\n", &format!("[bucket]\n{nobody}"));
     desk.write("config/collect/desk.toml", config);
     desk.run(["reports", "list"]).expect(5);
 

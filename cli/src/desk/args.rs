@@ -11,7 +11,10 @@ Settings: --config FILE, else $XDG_CONFIG_HOME/collect/desk.toml, else /etc/coll
     bucket = \"komand-bug-reports\"
     region = \"eu-central-1\"
     referer = \"https://komand.example/report\"
-    desk-token = { file = \"desk.token\" }";
+    desk-token = { file = \"desk.token\" }
+    [tickets]
+    queue = \"https://sqs.eu-central-1.amazonaws.com/111122223333/reports\"
+    dead-letter-queue = \"https://sqs.eu-central-1.amazonaws.com/111122223333/reports-dead\"";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +24,7 @@ Examples:
     collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
     collect-desk guard --logs s3://komand-bug-reports-logs/access/
     collect-desk tickets test shop.toml
+    collect-desk tickets replay
     collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json";
 
 /// Support's side of collect: what reached the bucket, and who may get in
@@ -74,7 +78,7 @@ pub(crate) enum Command {
     /// Open a bundle: decrypt it, hold it to its manifest, and unpack it
     #[command(after_help = OPEN_HELP)]
     Open(Open),
-    /// Try the ticket system
+    /// Try the ticket system, and put reports back that have no ticket
     #[command(subcommand)]
     Tickets(Tickets),
     /// Find abuse in the bucket's access logs, and block who does it
@@ -302,12 +306,53 @@ Examples:
     collect-desk tickets test shop.toml --sink desk --size 50MB
     collect-desk tickets test ticket.toml --product shop";
 
+const REPLAY_HELP: &str = "\
+Reports wait in a queue for the ticket function; what failed five times waits in the dead-letter
+queue until somebody has put right why. Without a PATTERN all that waits there is put back. With
+one, or with --without-ticket, the queue is told of these reports as if they had just come, the
+oldest first. However often that is done, and wherever it breaks off, each report gets one ticket
+and none is lost.
+
+Amazon SQS knows no tokens: this needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody with
+sqs:GetQueueAttributes, sqs:ReceiveMessage and sqs:DeleteMessage on the dead-letter queue, and
+sqs:SendMessage on the queue. Both queues stand in desk.toml, below [tickets].
+
+Examples:
+    collect-desk tickets replay --dry-run
+    collect-desk tickets replay
+    collect-desk tickets replay k7m2p9qa
+    collect-desk tickets replay --without-ticket --since 7d";
+
 /// The commands on tickets.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tickets {
     /// Open a ticket as a report would, attach a file, read all of it back, and close the ticket
     #[command(after_help = TRIAL_HELP)]
     Test(Trial),
+    /// Put reports back into the queue of the ticket function
+    #[command(after_help = format!("{REPLAY_HELP}\n\n{PATTERNS}"))]
+    Replay(Replay),
+}
+
+/// `tickets replay`
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// Which reports; what waits in the dead-letter queue if none are named
+    #[arg(value_name = "PATTERN", conflicts_with = "without_ticket")]
+    pub(crate) patterns: Vec<String>,
+    /// All reports that have no ticket, and are older than 15 minutes: younger ones may be on their
+    /// way
+    #[arg(long)]
+    pub(crate) without_ticket: bool,
+    /// Of these, nothing older: `7d`, `yesterday`, `2026-11-23 10:42`
+    #[arg(long, value_name = "T", requires = "without_ticket")]
+    pub(crate) since: Option<TimePoint>,
+    /// Only print what would be put back
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Do not ask; also needed where a pattern means everything
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 /// Which ticket system is tried, and how.
@@ -389,6 +434,7 @@ mod tests {
             TOKENS_HELP,
             OPEN_HELP,
             TRIAL_HELP,
+            REPLAY_HELP,
         ] {
             for line in text.lines() {
                 assert!(line.chars().count() <= 100, "{line}");

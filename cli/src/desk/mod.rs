@@ -50,6 +50,10 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failure> {
         Command::Tokens(command) => tokens::dispatch(command, voice),
         Command::Open(wanted) => open::open(wanted, voice),
         Command::Tickets(Tickets::Test(wanted)) => tickets::test(wanted, voice),
+        Command::Tickets(Tickets::Replay(wanted)) => {
+            let settings = settings::read(cli.common.config.as_deref())?;
+            tickets::replay(wanted, &settings, voice)
+        }
         Command::Guard(wanted) if wanted.default_rules => {
             report::print(collect_guard::Rules::DEFAULT_TEXT);
             Ok(Exit::Complete)

@@ -1,6 +1,6 @@
 //! `desk.toml`.
 
-use super::guard::GuardOptions;
+use super::{guard::GuardOptions, tickets::TicketsOptions};
 use crate::{exit::Failure, paths};
 use collect_core::profile::Settings;
 use collect_sinks::s3::{Bucket, BucketOptions};
@@ -15,6 +15,8 @@ pub(crate) struct Desk {
     pub(crate) bucket: BucketOptions,
     /// `[guard]`.
     pub(crate) guard: GuardOptions,
+    /// `[tickets]`.
+    pub(crate) tickets: TicketsOptions,
     /// The folder that relative files are meant from.
     pub(crate) base: PathBuf,
 }
@@ -29,10 +31,16 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Desk, Failure> {
     let mut settings = Settings::read(&path, MISSING).map_err(bad)?;
     let bucket = settings.table::<BucketOptions>("bucket", BucketOptions::check);
     let guard = settings.table::<GuardOptions>("guard", GuardOptions::check);
+    let tickets = settings.table::<TicketsOptions>("tickets", TicketsOptions::check);
     settings.finish().map_err(bad)?;
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let bucket = bucket.ok_or_else(|| Failure::unusable("the settings cannot be used"))?;
-    Ok(Desk { bucket, guard: guard.unwrap_or_default(), base })
+    Ok(Desk {
+        bucket,
+        guard: guard.unwrap_or_default(),
+        tickets: tickets.unwrap_or_default(),
+        base,
+    })
 }
 
 /// Reads the settings as [`read`] does; none if none were named and there are none by default.

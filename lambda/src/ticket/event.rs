@@ -1,9 +1,7 @@
 //! What starts a run: an event of S3, as S3 itself, SQS or `EventBridge` hands it over.
 
-use jiff::Timestamp;
+use collect_sinks::s3::Arrival;
 use serde_json::Value;
-use std::net::IpAddr;
-use url::form_urlencoded;
 
 /// All that one event tells.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,24 +18,7 @@ pub(super) struct Message {
     /// What the queue calls it.
     pub(super) id: String,
     /// The objects that it tells of; or why it can never be worked on.
-    pub(super) objects: Result<Vec<Stored>, &'static str>,
-}
-
-/// An object that was stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) bucket: String,
-    pub(super) key: String,
-    pub(super) size: Option<u64>,
-    /// What happened; `ObjectCreated:…` or `Object Created`.
-    pub(super) what: String,
-    pub(super) at: Option<Timestamp>,
-    /// What orders the events of one key: a number in hexadecimal digits.
-    pub(super) sequencer: String,
-    /// The request that stored it.
-    pub(super) request: Option<String>,
-    /// The address that it came from.
-    pub(super) source: Option<IpAddr>,
+    pub(super) objects: Result<Vec<Arrival>, &'static str>,
 }
 
 impl Batch {
@@ -46,7 +27,7 @@ impl Batch {
         let records = event["Records"].as_array().map_or(&[][..], Vec::as_slice);
         let is_queue = records.iter().any(|record| record["eventSource"] == "aws:sqs");
         if !is_queue {
-            let message = Message { id: String::new(), objects: objects(event) };
+            let message = Message { id: String::new(), objects: Arrival::all_of(event) };
             return Self { messages: vec![message], is_queue };
         }
         let messages = records.iter().map(|record| {
@@ -54,14 +35,14 @@ impl Batch {
             let body = serde_json::from_str::<Value>(body);
             Message {
                 id: text(&record["messageId"]).unwrap_or_default(),
-                objects: body.map_err(|_| "it is no JSON").and_then(|body| objects(&body)),
+                objects: body.map_err(|_| "it is no JSON").and_then(|body| Arrival::all_of(&body)),
             }
         });
         Self { messages: messages.collect(), is_queue }
     }
 
     /// The objects in the order in which they were stored, each with the place of its message.
-    pub(super) fn in_order(&self) -> Vec<(usize, &Stored)> {
+    pub(super) fn in_order(&self) -> Vec<(usize, &Arrival)> {
         let messages = self.messages.iter().enumerate();
         let mut all: Vec<_> = messages
             .flat_map(|(place, message)| {
@@ -73,81 +54,8 @@ impl Batch {
     }
 }
 
-impl Stored {
-    fn order(&self) -> (Option<Timestamp>, usize, &str) {
-        // Of two numbers in digits the longer one is greater, but for zeros before it.
-        let digits = self.sequencer.trim_start_matches('0');
-        (self.at, digits.len(), digits)
-    }
-
-    /// Whether it was stored, and not deleted, tagged or anything else.
-    pub(super) fn is_created(&self) -> bool {
-        self.what.starts_with("ObjectCreated:") || self.what == "Object Created"
-    }
-}
-
-/// The objects that a message of S3 or `EventBridge` tells of; none that S3 tries out its
-/// notification with.
-fn objects(message: &Value) -> Result<Vec<Stored>, &'static str> {
-    if message["Event"] == "s3:TestEvent" {
-        return Ok(Vec::new());
-    }
-    if message["source"] == "aws.s3" {
-        return Ok(vec![of_event_bridge(message).ok_or("it names no object")?]);
-    }
-    let records = message["Records"].as_array().ok_or("it is no notification of S3")?;
-    let stored: Option<Vec<_>> = records.iter().map(of_notification).collect();
-    stored.ok_or("it names no object")
-}
-
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>: the
-/// key is written as in forms.
-fn of_notification(record: &Value) -> Option<Stored> {
-    let (stored, object) = (&record["s3"], &record["s3"]["object"]);
-    let key = format!("key={}", object["key"].as_str()?);
-    let key = form_urlencoded::parse(key.as_bytes()).next()?.1.into_owned();
-    Some(Stored {
-        bucket: text(&stored["bucket"]["name"])?,
-        key,
-        size: object["size"].as_u64(),
-        what: text(&record["eventName"]).map(|name| name.trim_start_matches("s3:").to_owned())?,
-        at: time(&record["eventTime"]),
-        sequencer: text(&object["sequencer"]).unwrap_or_default(),
-        request: text(&record["responseElements"]["x-amz-request-id"])
-            .or_else(|| text(&object["sequencer"]))
-            .or_else(|| text(&object["versionId"])),
-        source: address(&record["requestParameters"]["sourceIPAddress"]),
-    })
-}
-
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>: the key stands there as it
-/// is.
-fn of_event_bridge(event: &Value) -> Option<Stored> {
-    let (detail, object) = (&event["detail"], &event["detail"]["object"]);
-    Some(Stored {
-        bucket: text(&detail["bucket"]["name"])?,
-        key: text(&object["key"])?,
-        size: object["size"].as_u64(),
-        what: text(&event["detail-type"])?,
-        at: time(&event["time"]),
-        sequencer: text(&object["sequencer"]).unwrap_or_default(),
-        request: text(&detail["request-id"])
-            .or_else(|| text(&object["sequencer"]))
-            .or_else(|| text(&object["version-id"])),
-        source: address(&detail["source-ip-address"]),
-    })
-}
-
 fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn time(value: &Value) -> Option<Timestamp> {
-    value.as_str()?.parse().ok()
-}
-
-fn address(value: &Value) -> Option<IpAddr> {
-    value.as_str()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -188,7 +96,7 @@ mod tests {
                 "request-id": "R7A", "source-ip-address": "192.0.2.7", "reason": "PutObject",
             },
         });
-        let expected = Stored {
+        let expected = Arrival {
             bucket: "bug-reports".into(),
             key: "reports/host one+é.age".into(),
             size: Some(5),
@@ -202,12 +110,27 @@ mod tests {
             let batch = Batch::of(&event);
             assert_eq!(batch.messages[0].objects.as_deref(), Ok(&[expected.clone()][..]));
         }
-        let expected = Stored { what: "Object Created".into(), ..expected };
+        let expected = Arrival { what: "Object Created".into(), ..expected };
         for event in [bridge.clone(), queue(&[bridge])] {
             let batch = Batch::of(&event);
             assert_eq!(batch.messages[0].objects.as_deref(), Ok(&[expected.clone()][..]));
             assert!(expected.is_created());
         }
+    }
+
+    #[test]
+    fn what_the_desk_tells_the_queue_of_is_an_object_that_was_stored() {
+        let arrival = Arrival {
+            bucket: "bug-reports".into(),
+            key: "reports/shop/2026/11/23/a b.age".into(),
+            size: Some(5),
+            what: Arrival::PUT.into(),
+            at: "2026-11-23T10:42:05Z".parse().ok(),
+            ..Arrival::default()
+        };
+        let batch = Batch::of(&queue(&[arrival.notification()]));
+        assert_eq!(batch.messages[0].objects.as_deref(), Ok(&[arrival][..]));
+        assert!(batch.in_order()[0].1.is_created());
     }
 
     #[test]

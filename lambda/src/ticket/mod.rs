@@ -19,10 +19,10 @@ pub use settings::Settings;
 pub use time::Deadline;
 
 use self::{
-    event::{Batch, Stored},
+    event::Batch,
     report::{Outcome, Report, Trouble},
 };
-use collect_sinks::s3::Bucket;
+use collect_sinks::s3::{Arrival, Bucket};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, io, sync::Arc};
 use thiserror::Error;
@@ -109,7 +109,7 @@ impl Desk {
 
     fn work(
         &self,
-        stored: &Stored,
+        stored: &Arrival,
         bucket: &Bucket,
         run: &Run<'_>,
         log: &mut Log<'_>,

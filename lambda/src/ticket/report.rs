@@ -3,7 +3,6 @@
 use super::{
     Desk,
     claim::{Found, Held, Noted, Taken},
-    event::Stored,
     object::Object,
     time::Deadline,
 };
@@ -14,7 +13,7 @@ use collect_core::{
         self, Brief, Filed, Filing, Journal, Note, Origin, PAUSE, Past, TicketSettings, envelope,
     },
 };
-use collect_sinks::s3::{Bucket, BucketError, Head};
+use collect_sinks::s3::{Arrival, Bucket, BucketError, Head};
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::Path, sync::Arc};
 use tokio::runtime::Handle;
@@ -89,7 +88,7 @@ pub(super) struct Report<'r> {
     pub(super) deadline: &'r Deadline,
     /// What this run calls itself.
     pub(super) by: &'r str,
-    pub(super) stored: &'r Stored,
+    pub(super) stored: &'r Arrival,
 }
 
 impl Report<'_> {

@@ -1,10 +1,13 @@
 //! What all of Amazon's services share: keys, and signatures by them.
 
+mod json;
 mod keys;
+mod queue;
 mod store;
 mod topic;
 
 pub use keys::Keys;
+pub use queue::{Queue, QueueMessage, Waiting};
 pub use store::SecretStore;
 pub use topic::Topic;
 

@@ -1,25 +1,14 @@
 //! Where AWS keeps secrets: Secrets Manager, and the Parameter Store of Systems Manager.
 
-use super::{Keys, endpoint, keys::Post};
-use crate::{
-    http::{self, Failure, Mask, Route, upload::exchange_up_to},
-    s3::explain,
-};
+use super::{Keys, endpoint, json::Service};
+use crate::http::{self, Route};
 use collect_core::{Secret, sink::DeliveryError};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
 use url::Url;
 
 /// How long the store may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often it is asked while it is busy.
-const TRIES: u32 = 3;
-
-/// How long to wait before it is asked again; twice as long the next time.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// A secret is at most 64 KB, which JSON may write in six times as many.
 const ANSWER: usize = 512 << 10;
@@ -127,61 +116,26 @@ impl SecretStore {
         let client = route
             .client(&self.url)
             .map_err(|error| DeliveryError::Refused { reason: error.to_string(), help: None })?;
-        let mut round = 1;
-        loop {
-            match self.ask(&client, keys).await {
-                Err(DeliveryError::Unreachable { .. }) if round < TRIES => {
-                    sleep(PAUSE * round).await;
-                    round += 1;
-                }
-                ended => return ended,
-            }
-        }
-    }
-
-    async fn ask(&self, client: &reqwest::Client, keys: &Keys) -> Result<Secret, DeliveryError> {
-        let body = self.kind.body(&self.arn).to_string();
-        let post = Post {
-            body: &body,
-            content_type: JSON,
-            target: Some(self.kind.target()),
+        let service = Service {
+            name: self.kind.service(),
             region: &self.region,
-            service: self.kind.service(),
+            url: &self.url,
+            client: &client,
+            keys,
+            content_type: JSON,
+            patience: PATIENCE,
+            answer: ANSWER,
         };
-        let headers = keys.headers_of(&post, &self.url, Timestamp::now());
-        let host = http::host(&self.url);
-        let request = client.post(self.url.clone()).headers(headers).body(body);
-        let answer = match timeout(PATIENCE, exchange_up_to(request, ANSWER)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unreachable(Failure::of(error, &host).reason)),
-            Err(_) => {
-                let seconds = PATIENCE.as_secs();
-                return Err(unreachable(format!("`{host}` gave no answer for {seconds} s")));
-            }
-        };
-        if answer.status.is_success() {
-            // What the answer says is the secret, whatever is wrong with it.
-            let read = serde_json::from_str::<Value>(&answer.text).ok();
-            let value = read.as_ref().and_then(|read| self.kind.value(read));
-            return value.map(Secret::new).ok_or_else(|| DeliveryError::Refused {
-                reason: format!("what `{host}` keeps there is no text"),
-                help: Some("put the settings there as plain text".into()),
-            });
-        }
-        let mut mask = Mask::default();
-        keys.hide_in(&mut mask);
-        let said = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
-        let said = said["__type"].as_str().map(|kind| format!(": {}", mask.quote(kind)));
-        let reason = explain(&answer, &host, &mask) + &said.unwrap_or_default();
-        Err(match answer.status.as_u16() {
-            429 | 500.. => unreachable(reason),
-            _ => DeliveryError::Refused { reason, help: Some(self.kind.help().into()) },
+        let (body, help) = (self.kind.body(&self.arn), self.kind.help());
+        let text = service.ask(self.kind.target(), &body, help).await?;
+        // What the answer says is the secret, whatever is wrong with it.
+        let read = serde_json::from_str::<Value>(&text).ok();
+        let value = read.as_ref().and_then(|read| self.kind.value(read));
+        value.map(Secret::new).ok_or_else(|| DeliveryError::Refused {
+            reason: format!("what `{}` keeps there is no text", http::host(&self.url)),
+            help: Some("put the settings there as plain text".into()),
         })
     }
-}
-
-fn unreachable(reason: String) -> DeliveryError {
-    DeliveryError::Unreachable { reason, help: Some("check the network, or try later".into()) }
 }
 
 #[cfg(test)]

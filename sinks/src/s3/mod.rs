@@ -3,11 +3,13 @@
 
 mod access;
 mod answer;
+mod arrival;
 mod bucket;
 mod delivery;
 mod form;
 mod target;
 
+pub use arrival::Arrival;
 pub use bucket::{
     Bucket, BucketAccess, BucketError, BucketOptions, Condition, Download, Env, Head, Listed,
     Listing, Page, Range, Undeleted,

@@ -51,7 +51,8 @@ pub(super) fn delete(context: Context<'_>, wanted: &Delete) -> Result<Exit, Fail
     conclude(&context, gone, ended)
 }
 
-fn refuse_everything(found: &Found, yes: bool) -> Result<(), Failure> {
+/// Says no to a pattern that means everything, unless that was said to be meant.
+pub(in crate::desk) fn refuse_everything(found: &Found, yes: bool) -> Result<(), Failure> {
     match &found.everything {
         Some(pattern) if !yes => {
             let count = text::count(found.reports.len(), "report");
@@ -64,7 +65,7 @@ fn refuse_everything(found: &Found, yes: bool) -> Result<(), Failure> {
 }
 
 /// Whether to go on: who is not asked has to have said so.
-pub(super) fn agreed(voice: &Voice, question: &str, yes: bool) -> Result<bool, Failure> {
+pub(in crate::desk) fn agreed(voice: &Voice, question: &str, yes: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
     }
@@ -126,7 +127,8 @@ pub(super) async fn delete_companions(
     Ok(())
 }
 
-fn stop_if_wished(context: &Context<'_>) -> Result<(), Failure> {
+/// Ends the work if somebody wishes it to.
+pub(in crate::desk) fn stop_if_wished(context: &Context<'_>) -> Result<(), Failure> {
     if context.stop.load(Ordering::Relaxed) {
         return Err(Failure::new(Exit::Stopped, "stopped"));
     }

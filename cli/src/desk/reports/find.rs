@@ -21,19 +21,19 @@ const NAMED: usize = 5;
 
 /// A report that was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Meant {
-    pub(super) object: Listed,
+pub(in crate::desk) struct Meant {
+    pub(in crate::desk) object: Listed,
     /// The key of its companion, if there is one.
-    pub(super) companion: Option<String>,
+    pub(in crate::desk) companion: Option<String>,
 }
 
 /// All that was meant.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(in crate::desk) struct Found {
     /// By key.
-    pub(super) reports: BTreeMap<String, Meant>,
+    pub(in crate::desk) reports: BTreeMap<String, Meant>,
     /// A pattern that means everything there is, if one does.
-    pub(super) everything: Option<String>,
+    pub(in crate::desk) everything: Option<String>,
 }
 
 /// What a person wrote to name reports.
@@ -111,7 +111,10 @@ struct Hits {
 /// # Errors
 ///
 /// If one means nothing, or means several without saying so by `*` or `?`.
-pub(super) async fn find(context: &Context<'_>, words: &[String]) -> Result<Found, Failure> {
+pub(in crate::desk) async fn find(
+    context: &Context<'_>,
+    words: &[String],
+) -> Result<Found, Failure> {
     let patterns = words.iter().map(|word| Pattern::new(word)).collect::<Result<Vec<_>, _>>()?;
     let mut prefixes: Vec<_> = patterns.iter().map(Pattern::prefix).collect();
     prefixes.sort();

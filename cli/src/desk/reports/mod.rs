@@ -1,15 +1,15 @@
 //! `collect-desk reports`: what reached the bucket.
 
-mod delete;
+pub(super) mod delete;
 mod fetch;
-mod find;
+pub(super) mod find;
 mod get;
 mod key;
 mod list;
 mod prune;
-mod stream;
+pub(super) mod stream;
 mod table;
-mod ticket;
+pub(super) mod ticket;
 
 use super::{
     args::Reports,
@@ -26,7 +26,7 @@ use collect_sinks::{
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// How many small requests are under way at once.
-const IN_FLIGHT: usize = 32;
+pub(super) const IN_FLIGHT: usize = 32;
 
 /// What every command on reports needs.
 pub(crate) struct Context<'c> {
@@ -35,9 +35,16 @@ pub(crate) struct Context<'c> {
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-impl Context<'_> {
+impl<'c> Context<'c> {
+    /// Retries are told, and nothing watches for signals yet.
+    pub(super) fn new(bucket: &Bucket, voice: &'c Voice) -> Self {
+        let stop = Arc::default();
+        let follower = Follower { voice: voice.clone(), stop: Arc::clone(&stop) };
+        Self { bucket: bucket.clone().watched(Arc::new(follower)), voice, stop }
+    }
+
     /// An error of the bucket, in words that show nothing they should not.
-    fn failure(&self, what: &str, error: BucketError) -> Failure {
+    pub(super) fn failure(&self, what: &str, error: BucketError) -> Failure {
         let failure = Failure::from(error);
         if failure.exit == Exit::Stopped {
             return failure;
@@ -46,7 +53,7 @@ impl Context<'_> {
     }
 
     /// From here on, the first signal asks the work to stop, and the second ends it.
-    fn heed_signals(mut self) -> Result<Self, Failure> {
+    pub(super) fn heed_signals(mut self) -> Result<Self, Failure> {
         let watch = signals::Watch::begin()
             .map_err(|error| Failure::unusable(format!("cannot watch for signals: {error}")))?;
         self.stop = Arc::clone(&watch.stop);
@@ -57,7 +64,7 @@ impl Context<'_> {
 }
 
 /// Runs `work` to its end.
-fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     http::run(work).map_err(|error| {
         Failure::unusable(format!("this host gives no means to ask: {error}"))
             .help("free memory and file descriptors")
@@ -66,10 +73,7 @@ fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> 
 
 /// Does what the command line says.
 pub(crate) fn dispatch(command: &Reports, bucket: &Bucket, voice: &Voice) -> Result<Exit, Failure> {
-    let stop = Arc::default();
-    let follower = Follower { voice: voice.clone(), stop: Arc::clone(&stop) };
-    let bucket = bucket.clone().watched(Arc::new(follower));
-    let context = Context { bucket, voice, stop };
+    let context = Context::new(bucket, voice);
     match command {
         Reports::List(wanted) => list::list(&context, wanted),
         Reports::Get(wanted) => get::get(context, wanted),

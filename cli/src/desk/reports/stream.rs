@@ -13,22 +13,22 @@ const SIDE_BY_SIDE: usize = 24;
 
 /// Which reports.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scope {
-    pub(super) product: Option<String>,
-    pub(super) since: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
+pub(in crate::desk) struct Scope {
+    pub(in crate::desk) product: Option<String>,
+    pub(in crate::desk) since: Option<Timestamp>,
+    pub(in crate::desk) until: Option<Timestamp>,
 }
 
 /// Something in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) object: Listed,
-    pub(super) kind: Kind,
+pub(in crate::desk) struct Item {
+    pub(in crate::desk) object: Listed,
+    pub(in crate::desk) kind: Kind,
 }
 
 /// What it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::desk) enum Kind {
     /// A report, and its companion if that came right after it.
     Report { companion: Option<Listed> },
     /// A companion that did not come after its report.
@@ -39,14 +39,19 @@ pub(super) enum Kind {
 
 impl Item {
     /// When it was made: as its key says, or else when it was stored.
-    pub(super) fn at(&self) -> Option<Timestamp> {
+    pub(in crate::desk) fn at(&self) -> Option<Timestamp> {
         let key = companion_of(&self.object.key).unwrap_or(&self.object.key);
         Report::of(key).map(|report| report.at).or(self.object.modified)
     }
 
+    /// Whether its key is that of a report.
+    pub(in crate::desk) fn is_report(&self) -> bool {
+        Report::of(&self.object.key).is_some()
+    }
+
     /// The moment that its age counts from: when it was made or stored, whichever was later. None
     /// if either is not known.
-    pub(super) fn youngest(&self) -> Option<Timestamp> {
+    pub(in crate::desk) fn youngest(&self) -> Option<Timestamp> {
         let key = companion_of(&self.object.key).unwrap_or(&self.object.key);
         Some(Report::of(key)?.at.max(self.object.modified?))
     }
@@ -61,7 +66,7 @@ impl Scope {
 }
 
 /// The items of a bucket.
-pub(super) struct Items {
+pub(in crate::desk) struct Items {
     lanes: Vec<Lane>,
     scope: Scope,
 }
@@ -79,7 +84,7 @@ struct Lane {
 
 impl Items {
     /// Begins to list what is within the scope.
-    pub(super) async fn open(bucket: &Bucket, scope: Scope) -> Result<Self, BucketError> {
+    pub(in crate::desk) async fn open(bucket: &Bucket, scope: Scope) -> Result<Self, BucketError> {
         let products = match &scope.product {
             Some(product) => Some(vec![slug(product)]),
             None => products(bucket).await?,
@@ -112,7 +117,7 @@ impl Items {
     }
 
     /// The same as a stream.
-    pub(super) fn stream(self) -> impl Stream<Item = Result<Item, BucketError>> {
+    pub(in crate::desk) fn stream(self) -> impl Stream<Item = Result<Item, BucketError>> {
         stream::try_unfold(self, async |mut items| {
             Ok(items.next().await?.map(|item| (item, items)))
         })

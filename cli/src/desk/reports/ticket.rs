@@ -7,7 +7,7 @@ use collect_sinks::s3::BucketError;
 
 /// What is known of a report's ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(in crate::desk) enum Known {
     /// It has none.
     None,
     /// One is being opened, or was when whoever opens it was ended.
@@ -47,7 +47,7 @@ impl Known {
 /// # Errors
 ///
 /// If the bucket does not answer; a companion that makes no sense is no error.
-pub(super) async fn read(context: &Context<'_>, key: &str) -> Result<Known, Failure> {
+pub(in crate::desk) async fn read(context: &Context<'_>, key: &str) -> Result<Known, Failure> {
     match context.bucket.read_text(key, NOTE_BYTES).await {
         Ok((text, _)) => Ok(parse(&text)),
         Err(BucketError::Missing) => Ok(Known::None),

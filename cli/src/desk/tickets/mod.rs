@@ -1,6 +1,12 @@
-//! `collect-desk tickets`: whether reports can become tickets.
+//! `collect-desk tickets`: whether reports can become tickets, and another turn for those that did not.
 
+mod dead_letters;
+mod queues;
+mod replay;
 mod trial;
+
+pub(super) use queues::TicketsOptions;
+pub(super) use replay::replay;
 
 use super::{
     args,

@@ -167,12 +167,10 @@ impl BucketOptions {
             header(referer, "referer").map_err(BucketError::from)?;
             mask.hide(referer);
         }
-        let proxy = http::proxy(self.proxy.as_deref())
-            .map_err(|reason| BucketError::unusable(reason, "correct `proxy`"))?;
-        if let Some(proxy) = &proxy {
+        let route = self.route(base)?;
+        if let Some(proxy) = &route.proxy {
             mask.hide_url(proxy);
         }
-        let route = Route { ca_file: self.ca_file.clone(), proxy }.from(base);
         let client =
             route.lasting_client(target.bucket.base_url(), CONNECTIONS).map_err(|error| {
                 BucketError::unusable(
@@ -181,6 +179,17 @@ impl BucketOptions {
                 )
             })?;
         Ok(Bucket::new(target, entry, self.referer.clone(), client, mask))
+    }
+
+    /// How servers are reached from here. Relative files are meant from `base`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with `proxy`.
+    pub fn route(&self, base: &Path) -> Result<Route, BucketError> {
+        let proxy = http::proxy(self.proxy.as_deref())
+            .map_err(|reason| BucketError::unusable(reason, "correct `proxy`"))?;
+        Ok(Route { ca_file: self.ca_file.clone(), proxy }.from(base))
     }
 
     fn target(&self) -> Result<Target, TargetError> {
