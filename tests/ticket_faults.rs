@@ -3,7 +3,8 @@
 //! attachment.
 
 use crate::kit::{
-    Gate, Hold, Instance, Seaweed, TICKET_SERVERS, TicketServer, needs, sha256, wait_for,
+    FaultServer, Gate, Hold, Instance, Seaweed, TICKET_SERVERS, TicketServer, needs, sha256,
+    wait_for,
 };
 use serde_json::{Value, json};
 use std::{
@@ -275,6 +276,49 @@ fn redmine_gets_one_ticket_from_two_instances() {
 #[test]
 fn redmine_misses_nothing_while_it_is_down() {
     down_then_up("redmine");
+}
+
+#[test]
+fn roundup_gets_one_ticket_wherever_the_function_is_killed() {
+    killed_at_every_step("roundup");
+}
+
+#[test]
+fn roundup_gets_one_ticket_from_two_instances() {
+    two_instances_at_once("roundup");
+}
+
+#[test]
+fn roundup_misses_nothing_while_it_is_down() {
+    down_then_up("roundup");
+}
+
+/// The most memory that a process has had, in kB.
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_large_bundle_takes_no_more_memory_than_a_small_one() {
+    needs!("weed", "openssl", "curl", "setpriv");
+    let bucket = Seaweed::without_policy();
+    let desk = FaultServer::start(&[]);
+    let settings = format!(
+        "[ticket]\nuse = \"webhook\"\nurl = \"{}\"\nsecret = \"made-up-secret-0123\"\n",
+        desk.url()
+    );
+    let role = bucket.role().into_iter().filter(|(name, _)| *name != "AWS_ENDPOINT_URL").collect();
+    let instance = Place { bucket: bucket.plain_endpoint(), settings, role }.instance();
+    let (small, large) = (Report::put(&bucket, 1, 1 << 20), Report::put(&bucket, 2, 48 << 20));
+    replay(&instance, &queue([&small]));
+    let before = peak(instance.id());
+    replay(&instance, &queue([&large]));
+    let more = peak(instance.id()) - before;
+    assert!(more < 8 << 10, "{more} kB more");
+    let sent = desk.accepted().pop().unwrap();
+    assert!(sent.body == large.content, "what arrived is the bundle");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A gate in front of servers: it counts the requests that go through, one a connection, and can hold
 //! any of them before or after it takes place.
 //!
-//! It passes requests on as they are, `Host` included, so that signatures hold.
+//! It passes requests on as they are, `Host` included, so that signatures hold; only `Origin` and `Referer`
+//! name the server, which refuses those that come from elsewhere.
 
 use super::Hold;
 use std::{
@@ -79,7 +80,7 @@ impl Gate {
 
 /// Passes one request on, and its answer back.
 fn pass(connection: &TcpStream, server: &str, shared: &Shared) -> std::io::Result<()> {
-    let Some((line, request)) = read_request(connection)? else { return Ok(()) };
+    let Some((line, request)) = read_request(connection, server)? else { return Ok(()) };
     let mut connection = connection;
     let (state, changed) = &**shared;
     let held = {
@@ -118,7 +119,10 @@ fn pass(connection: &TcpStream, server: &str, shared: &Shared) -> std::io::Resul
 }
 
 /// The first line of a request, and all of it as the only one of its connection.
-fn read_request(connection: &TcpStream) -> std::io::Result<Option<(String, Vec<u8>)>> {
+fn read_request(
+    connection: &TcpStream,
+    server: &str,
+) -> std::io::Result<Option<(String, Vec<u8>)>> {
     let mut reader = BufReader::new(connection);
     let (mut first, mut request, mut length) = (String::new(), Vec::new(), 0);
     if reader.read_line(&mut first)? == 0 {
@@ -133,6 +137,9 @@ fn read_request(connection: &TcpStream) -> std::io::Result<Option<(String, Vec<u
         let name = header.to_lowercase();
         if let Some(value) = name.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
+        }
+        if name.starts_with("origin:") || name.starts_with("referer:") {
+            header = header.replace(&connection.local_addr()?.to_string(), server);
         }
         if !name.starts_with("connection:") {
             request.extend_from_slice(header.as_bytes());
