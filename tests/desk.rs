@@ -1,6 +1,7 @@
 //! The desk and a real bucket: what comes in is listed, fetched, verified and deleted.
 
 mod bucket;
+mod open;
 mod prune;
 mod tokens;
 

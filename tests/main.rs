@@ -52,11 +52,15 @@ mod terraform;
 #[cfg(test)]
 mod terraform_variables;
 #[cfg(test)]
+mod the_loop;
+#[cfg(test)]
 mod ticket_faults;
 #[cfg(test)]
 mod ticket_function;
 #[cfg(test)]
 mod tickets;
+#[cfg(test)]
+mod tickets_trial;
 #[cfg(test)]
 mod upload_function;
 #[cfg(test)]

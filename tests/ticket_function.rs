@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
 
 /// The notification of an object that was stored.
-fn notification(bucket: &str, key: &str, size: usize) -> Value {
+pub(crate) fn notification(bucket: &str, key: &str, size: usize) -> Value {
     json!({ "Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
         "eventTime": "2026-11-23T10:42:05.000Z",
@@ -20,7 +20,7 @@ fn notification(bucket: &str, key: &str, size: usize) -> Value {
 }
 
 /// The same by way of a queue.
-fn queue(bodies: &[Value]) -> Value {
+pub(crate) fn queue(bodies: &[Value]) -> Value {
     let records = bodies.iter().enumerate().map(|(number, body)| {
         let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
         json!({ "eventSource": "aws:sqs", "messageId": format!("m-{number}"), "body": body })

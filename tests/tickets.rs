@@ -1,6 +1,8 @@
 //! Tickets straight from the host, in real ticket systems: what holds for all of them.
 
+mod hostile;
 mod redmine;
+mod request_tracker;
 mod roundup;
 
 use crate::kit::{
@@ -110,13 +112,17 @@ fn a_report_becomes_one_ticket(server: &mut dyn TicketServer, shown: &str, page:
 }
 
 #[test]
-fn every_ticket_system_begins_empty_and_goes_by_its_own_name() {
-    needs!("curl", "python3", "setpriv");
+fn every_ticket_system_begins_empty_and_may_be_reached_by_another_address() {
+    needs!("age-keygen", "curl", "python3", "setpriv");
     for (name, start) in TICKET_SERVERS {
         let Some(server) = start() else { continue };
         assert!(server.tickets().is_empty(), "{name}");
         assert_eq!(server.name(), name);
         assert!(server.options().starts_with(&format!("use = \"{name}\"\n")));
+        let (collect, key) = (Collect::new(), KeyPair::new());
+        let options = server.options().replace("//127.0.0.1:", "//localhost:");
+        collect.run(arguments(&profile_for(&collect, &key, &options))).expect(3);
+        assert_eq!(server.attachments(&only(&*server).number).len(), 1, "{name}");
     }
 }
 

@@ -46,7 +46,7 @@ Exit codes:
     0  done
     1  done as far as possible; something is left, which the text names
     4  the command line or desk.toml cannot be used; nothing was done
-    5  the bucket could not be reached, or refused
+    5  the bucket, or the ticket system, could not be reached, or refused
    70  a defect in collect-desk
   130  stopped by the user";
 
@@ -57,7 +57,7 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// Of `collect-desk`: the bucket could not be reached, or refused.
+    /// Of `collect-desk`: the other side could not be reached, or refused.
     pub(crate) const UNREACHED: Self = Self::NotDelivered;
 
     /// The number.

@@ -34,6 +34,7 @@ pub mod suggest;
 pub mod testkit;
 pub mod ticket;
 pub mod units;
+pub mod unseal;
 
 pub use collector::{CollectError, Collector, Invalid, Output};
 pub use files::FileSet;

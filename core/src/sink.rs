@@ -2,7 +2,7 @@
 
 use crate::{
     secret::{Secret, SecretSource},
-    ticket::Brief,
+    ticket::{Brief, TicketSink},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,11 @@ pub trait Sink: Send + Sync {
     /// Whether it tells what is in the bundle, and so has to know.
     fn wants_brief(&self) -> bool {
         false
+    }
+
+    /// The ticket system behind it, if it is one.
+    fn tickets(&self) -> Option<&TicketSink> {
+        None
     }
 
     /// Whether it can send an envelope along with the bundle.

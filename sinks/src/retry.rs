@@ -56,10 +56,15 @@ pub(crate) enum Again {
 }
 
 impl Again {
-    /// As the server wishes by `Retry-After`, or else after a wait.
+    /// As the server wishes by `Retry-After`, when it lets one ask again by `X-RateLimit-Reset`, or
+    /// else after a wait.
     pub(crate) fn as_wished(answer: &Answer) -> Self {
-        let wish = answer.header("retry-after");
-        wish.and_then(|value| retry_after(value, Timestamp::now())).map_or(Self::Later, Self::After)
+        let now = Timestamp::now();
+        let wish = answer.header("retry-after").and_then(|value| retry_after(value, now));
+        let spent = answer.header("x-ratelimit-remaining") == Some("0");
+        let reset = || answer.header("x-ratelimit-reset").filter(|_| spent).and_then(at_second);
+        let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
+        wish.or_else(|| reset().map(until)).map_or(Self::Later, Self::After)
     }
 }
 
@@ -148,6 +153,11 @@ fn clean(error: DeliveryError, mask: &Mask, tries: usize) -> DeliveryError {
     }
 }
 
+/// A time in seconds since 1970.
+fn at_second(value: &str) -> Option<Timestamp> {
+    Timestamp::from_second(value.trim().parse().ok()?).ok()
+}
+
 /// Seconds, or a date (RFC 9110, section 10.2.3).
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
@@ -160,6 +170,7 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::header::{HeaderName, HeaderValue};
 
     #[test]
     fn a_server_wishes_in_seconds_or_by_a_date() {
@@ -168,5 +179,34 @@ mod tests {
         assert_eq!(retry_after("Mon, 23 Nov 2026 10:42:09 GMT", now), Some(Duration::from_secs(9)));
         assert_eq!(retry_after("Mon, 23 Nov 2026 10:41:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
+    }
+
+    #[test]
+    fn a_quota_that_is_spent_is_waited_for() {
+        let answer = |headers: &[(&'static str, &str)]| Answer {
+            status: reqwest::StatusCode::FORBIDDEN,
+            headers: headers
+                .iter()
+                .map(|(name, value)| {
+                    (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+                })
+                .collect(),
+            text: String::new(),
+        };
+        let reset = (Timestamp::now().as_second() + 1_000).to_string();
+        let spent = ("x-ratelimit-remaining", "0");
+        let Again::After(wait) = Again::as_wished(&answer(&[spent, ("x-ratelimit-reset", &reset)]))
+        else {
+            panic!("no wait");
+        };
+        assert!((900..=1_000).contains(&wait.as_secs()), "{wait:?}");
+        let others: [&[_]; 3] = [
+            &[("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &reset)],
+            &[spent, ("x-ratelimit-reset", "2026-11-23T10:43Z")],
+            &[],
+        ];
+        for other in others {
+            assert_eq!(Again::as_wished(&answer(other)), Again::Later);
+        }
     }
 }

@@ -21,6 +21,7 @@ mod planted;
 pub(crate) mod policy;
 mod processes;
 mod redmine;
+mod request_tracker;
 mod roundup;
 mod seaweed;
 mod terminal;
@@ -39,7 +40,8 @@ pub(crate) use journal::{Entry, Journal};
 pub(crate) use memory_bucket::{Hold, MemoryBucket};
 pub(crate) use planted::{Planted, filler, plant};
 pub(crate) use processes::{descendants_with, end_watched, run_tag};
-pub(crate) use redmine::{REPORTER_KEY, Redmine};
+pub(crate) use redmine::{PROJECT, REPORTER_KEY, Redmine};
+pub(crate) use request_tracker::RequestTracker;
 pub(crate) use roundup::{REPORTER_PASSWORD as ROUNDUP_PASSWORD, Roundup};
 pub(crate) use seaweed::{
     ADMINISTRATOR, CONSOLE, DEPLOY, DESK_TOKEN, REFERER, Seaweed, UPLOAD_TOKEN,

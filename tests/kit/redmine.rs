@@ -250,6 +250,9 @@ field = put("custom_fields", type="IssueCustomField", name="Bundle of collect", 
             format_store="--- {}\n", description="")
 for (tracker,) in db.execute("select id from trackers").fetchall():
     put("custom_fields_trackers", custom_field_id=field, tracker_id=tracker)
+# Without it a reporter can close nothing.
+db.execute("update roles set permissions = permissions || '- :edit_own_issues' || char(10) "
+           "where name = 'Reporter'")
 db.commit()
 print(field)
 "#;

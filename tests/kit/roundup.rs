@@ -1,4 +1,4 @@
-//! A real Roundup, from PyPI: on loopback, with a tracker of its own.
+//! A real Roundup, from the Python package index: on loopback, with a tracker of its own.
 
 use super::{
     find, free_ports, lacks, output,

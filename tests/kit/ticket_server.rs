@@ -1,6 +1,6 @@
 //! What every real ticket system in the tests can do, whichever it is.
 
-use super::{REPORTER_KEY, Redmine, Roundup};
+use super::{REPORTER_KEY, Redmine, RequestTracker, Roundup};
 use serde_json::Value;
 
 /// A running ticket system with a place of its own that is empty at first; it ends when dropped.
@@ -45,9 +45,18 @@ pub(crate) struct FoundTicket {
 type Start = fn() -> Option<Box<dyn TicketServer>>;
 
 /// All of them.
-pub(crate) const TICKET_SERVERS: [(&str, Start); 2] = [
+pub(crate) const TICKET_SERVERS: [(&str, Start); 3] = [
     ("redmine", || Some(Box::new(Redmine::start()?))),
-    ("roundup", || Some(Box::new(Roundup::start()?))),
+    ("request-tracker", || Some(Box::new(RequestTracker::start()?))),
+    ("roundup", || Some(Box::new(Roundup::start_with(&ANY_ADDRESS)?))),
+];
+
+/// Settings with which Roundup also answers where it is reached by another address than its own, such
+/// as that of a gate before it.
+const ANY_ADDRESS: [(&str, &str); 3] = [
+    ("allowed_api_origins", "*"),
+    ("csrf_enforce_header_referer", "no"),
+    ("csrf_enforce_header_host", "no"),
 ];
 
 impl TicketServer for Redmine {

@@ -2,7 +2,7 @@
 
 use crate::{args::Color, exit::EXPLAINED_TO_DESK};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use collect_core::units::{Length, TimePoint};
+use collect_core::units::{Length, Size, TimePoint};
 use std::{num::NonZero, path::PathBuf};
 
 const SETTINGS: &str = "\
@@ -17,8 +17,10 @@ const EXAMPLES: &str = "\
 Examples:
     collect-desk reports list --product komand --since 7d
     collect-desk reports get k7m2p9qa --output reports
+    collect-desk open reports/shop-20261123T104205Z-k7m2p9qa.tar.xz.age --key desk.key
     collect-desk reports prune --older-than 14d --keep-open-tickets --dry-run
     collect-desk guard --logs s3://komand-bug-reports-logs/access/
+    collect-desk tickets test shop.toml
     collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json";
 
 /// Support's side of collect: what reached the bucket, and who may get in
@@ -69,6 +71,12 @@ pub(crate) enum Command {
     /// Replace the tokens that open the bucket
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(Tokens),
+    /// Open a bundle: decrypt it, hold it to its manifest, and unpack it
+    #[command(after_help = OPEN_HELP)]
+    Open(Open),
+    /// Try the ticket system
+    #[command(subcommand)]
+    Tickets(Tickets),
     /// Find abuse in the bucket's access logs, and block who does it
     #[command(after_help = GUARD_HELP)]
     Guard(Guard),
@@ -259,6 +267,66 @@ pub(crate) struct Guard {
     pub(crate) default_rules: bool,
 }
 
+const OPEN_HELP: &str = "\
+The bundle's folder appears whole or not at all. What is damaged, missing or not in the manifest is
+said, and what could be read of a damaged bundle stays in NAME.partial. Nothing in a bundle is
+trusted: it can hold plain files below its own folder and nothing else.
+
+Examples:
+    collect-desk open shop-20261123T104205Z-k7m2p9qa.tar.xz.age --key desk.key
+    cd $(collect-desk open bundle.age --key ~/.ssh/id_ed25519 --output reports)";
+
+/// What is opened, and with what.
+#[derive(Args, Debug)]
+pub(crate) struct Open {
+    /// The bundle
+    pub(crate) bundle: PathBuf,
+    /// A file with a private key: of age, as `age-keygen` writes it, or of SSH
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
+    /// The folder that the bundle's folder is made in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// How much may be unpacked: a bundle comes from anybody
+    #[arg(long, value_name = "SIZE", default_value = "20GB")]
+    pub(crate) max_size: Size,
+}
+
+const TRIAL_HELP: &str = "\
+FILE is a profile with a ticket system below [deliver.*], or the settings of the ticket function:
+[ticket] and [product.*]. One step after the other is said to be right, or what is wrong with it and
+what to do. The ticket is closed at the end, whatever came between.
+
+Examples:
+    collect-desk tickets test shop.toml
+    collect-desk tickets test shop.toml --sink desk --size 50MB
+    collect-desk tickets test ticket.toml --product shop";
+
+/// The commands on tickets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tickets {
+    /// Open a ticket as a report would, attach a file, read all of it back, and close the ticket
+    #[command(after_help = TRIAL_HELP)]
+    Test(Trial),
+}
+
+/// Which ticket system is tried, and how.
+#[derive(Args, Debug)]
+pub(crate) struct Trial {
+    /// A profile, or the settings of the ticket function
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// The sink of the profile; all of its ticket systems if not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) sink: Option<String>,
+    /// The product whose section of the settings is meant; `[ticket]` if not given
+    #[arg(long, value_name = "PRODUCT", conflicts_with = "sink")]
+    pub(crate) product: Option<String>,
+    /// The size of the file that is attached: whether bundles of that size are taken
+    #[arg(long, value_name = "SIZE", default_value = "1kB")]
+    pub(crate) size: Size,
+}
+
 const TOKENS_HELP: &str = "\
 A rotation has three steps, and no client that has a valid token is refused between them:
     1. collect-desk tokens rotate upload --tfvars tokens.auto.tfvars.json; terraform apply
@@ -312,7 +380,16 @@ mod tests {
 
     #[test]
     fn no_line_of_the_help_is_broken_in_an_ordinary_terminal() {
-        for text in [EXAMPLES, SETTINGS, PATTERNS, PRUNE_HELP, GUARD_HELP, TOKENS_HELP] {
+        for text in [
+            EXAMPLES,
+            SETTINGS,
+            PATTERNS,
+            PRUNE_HELP,
+            GUARD_HELP,
+            TOKENS_HELP,
+            OPEN_HELP,
+            TRIAL_HELP,
+        ] {
             for line in text.lines() {
                 assert!(line.chars().count() <= 100, "{line}");
             }

@@ -2,8 +2,10 @@
 
 mod args;
 mod guard;
+mod open;
 mod reports;
 mod settings;
+mod tickets;
 mod tokens;
 mod voice;
 
@@ -11,7 +13,7 @@ use crate::{
     exit::{Exit, Failure},
     keep_panics_quiet, manners, panic_said, report,
 };
-use args::{Cli, Command};
+use args::{Cli, Command, Tickets};
 use clap::{CommandFactory, Parser};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -46,6 +48,8 @@ fn dispatch(cli: &Cli, voice: &Voice) -> Result<Exit, Failure> {
             reports::dispatch(command, &settings.open()?, voice)
         }
         Command::Tokens(command) => tokens::dispatch(command, voice),
+        Command::Open(wanted) => open::open(wanted, voice),
+        Command::Tickets(Tickets::Test(wanted)) => tickets::test(wanted, voice),
         Command::Guard(wanted) if wanted.default_rules => {
             report::print(collect_guard::Rules::DEFAULT_TEXT);
             Ok(Exit::Complete)

@@ -243,11 +243,9 @@ fn summary(brief: &Brief) -> String {
     ];
     let steps = brief.steps.iter().map(|step| {
         let (id, word) = (&step.id, step.status.word());
-        format!(
-            "{id:<16} {word:<11} {:>6} entries {:>10}",
-            step.entries,
-            Size(step.bytes).to_string()
-        )
+        let (entries, bytes) = (step.entries, Size(step.bytes).to_string());
+        let noun = if entries == 1 { "entry" } else { "entries" };
+        format!("{id:<16} {word:<11} {entries:>6} {noun:<7} {bytes:>10}")
     });
     let more = (brief.left_out > 0)
         .then(|| format!("and {} more steps; the bundle has them all", brief.left_out));

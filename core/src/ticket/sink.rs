@@ -127,6 +127,10 @@ impl Sink for TicketSink {
         format!("{system}, where description and contact can be read")
     }
 
+    fn tickets(&self) -> Option<&TicketSink> {
+        Some(self)
+    }
+
     fn wants_brief(&self) -> bool {
         true
     }

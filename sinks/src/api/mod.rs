@@ -14,7 +14,7 @@ mod refusal;
 mod tests;
 
 pub(crate) use contact::{address, is_address};
-pub(crate) use download::Sum;
+pub(crate) use download::{Intake, Sum};
 pub(crate) use form::Form;
 pub(crate) use kept::{has_all, is_value, missing};
 pub(crate) use options::{check, host, invalid, secrets};
@@ -214,7 +214,8 @@ impl<'c> Api<'c> {
         }
         self.run(Effect::Same, &TOO_LARGE[..1], async || {
             let answer = self.exchange(self.client.get(url.clone())).await?;
-            absent.store(answer.status == StatusCode::NOT_FOUND, Ordering::Relaxed);
+            let gone = matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE);
+            absent.store(gone, Ordering::Relaxed);
             Ok(answer)
         })
     }

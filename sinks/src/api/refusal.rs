@@ -27,13 +27,21 @@ pub(super) fn explain(answer: &Answer, host: &str, mask: &Mask, help: Help) -> F
         reason += &mask.quote(&said);
     }
     // Not implemented, and HTTP version not supported: that will not change.
-    if matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..) {
+    if is_too_often(answer) || matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..) {
         let help = Some("the ticket system is busy or has a problem of its own: try later".into());
         let error = DeliveryError::Unreachable { reason, help };
         return Failed { error, again: Again::as_wished(answer) };
     }
     let help = help(status).unwrap_or_else(|| usual(status)).to_owned();
     Failed::from(DeliveryError::Refused { reason, help: Some(help) })
+}
+
+/// Whether a server says by another status than 429 that it is asked too often, as GitHub does.
+fn is_too_often(answer: &Answer) -> bool {
+    answer.status.as_u16() == 403
+        && (answer.header("retry-after").is_some()
+            || answer.header("x-ratelimit-remaining") == Some("0")
+            || answer.text.contains("secondary rate limit"))
 }
 
 /// What to do about a status.

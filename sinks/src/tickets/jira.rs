@@ -33,7 +33,8 @@ use std::{cell::OnceCell, collections::BTreeMap, time::Duration};
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Jira {
-    /// Which Jira it is: `cloud` or `data-center`, which also means Server.
+    /// Which Jira it is: `cloud` or `data-center`, which also means Server; `cloud`
+    /// if not given.
     edition: Edition,
     /// The account. On Cloud it is the mail address that the token belongs to. On Data Center it is
     /// left out for a personal access token, or is the user whose password `token` is.
@@ -313,7 +314,9 @@ impl Tickets for Project<'_> {
         if let Some(limit) = self.limit.get() {
             return Ok(*limit);
         }
-        let settings = self.api.get("rest/api/2/attachment/meta", &[])?;
+        // A proxy before it may not let everything through; the upload is refused then.
+        let settings = self.api.get_if_there("rest/api/2/attachment/meta", &[])?;
+        let settings = settings.unwrap_or_default();
         let off = settings["enabled"] == false;
         let limit = if off { Some(0) } else { settings["uploadLimit"].as_u64() };
         Ok(*self.limit.get_or_init(|| limit))

@@ -212,7 +212,8 @@ impl Tickets for Project<'_> {
             }
         }
         let reason = format!("Redmine did not close the issue {}", ticket.number);
-        let help = "let the role of the account close issues: Administration, Workflow";
+        let help = "give the role of the account the right to edit its own issues (Administration, \
+                    Roles and permissions), and let it close them (Administration, Workflow)";
         Err(refused(reason, help).into())
     }
 

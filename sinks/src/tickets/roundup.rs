@@ -169,7 +169,9 @@ struct Tracker<'c> {
 
 impl Tickets for Tracker<'_> {
     fn find(&self, key: &str) -> Result<Vec<Ticket>, TicketError> {
-        let issues = self.issues(("title", key))?;
+        let query = [("title", key), ("@fields", "title"), ("@sort", "id")];
+        let found = self.api.get("rest/data/issue", &query)?;
+        let issues = found["data"]["collection"].as_array().ok_or_else(no_roundup)?;
         let holds_key =
             |issue: &&Value| issue["title"].as_str().is_some_and(|title| title.contains(key));
         let mut found: Vec<_> = issues.iter().filter(holds_key).filter_map(number).collect();
@@ -182,8 +184,9 @@ impl Tickets for Tracker<'_> {
         if number.parse::<u32>().is_err() {
             return Ok(None);
         }
-        let issues = self.issues(("id", number))?;
-        Ok(issues.first().and_then(self::number).map(|number| self.ticket(number)))
+        let path = format!("rest/data/issue/{number}");
+        let found = self.api.get_if_there(&path, &[("@fields", "title")])?;
+        Ok(found.and_then(|issue| self::number(&issue["data"])).map(|number| self.ticket(number)))
     }
 
     fn open(&self, letter: &Letter, file: Option<&dyn Attachment>) -> Result<Opened, TicketError> {
@@ -250,14 +253,6 @@ impl Tickets for Tracker<'_> {
 }
 
 impl Tracker<'_> {
-    /// The issues of which a property is, or holds, a value; the closed ones, too.
-    fn issues(&self, filter: (&str, &str)) -> Result<Vec<Value>, TicketError> {
-        let query = [filter, ("@fields", "title"), ("@sort", "id")];
-        let mut found = self.api.get("rest/data/issue", &query)?;
-        let issues = found["data"]["collection"].as_array_mut().map(std::mem::take);
-        issues.ok_or_else(|| no_roundup().into())
-    }
-
     fn issue(&self, ticket: &Ticket, field: &str, verbose: &str) -> Result<Value, TicketError> {
         let path = format!("rest/data/issue/{}", ticket.number);
         let query = [("@fields", field), ("@verbose", verbose)];

@@ -237,12 +237,12 @@ fn an_issue_is_closed_after_it_is_said_why_and_that_is_checked() {
 #[test]
 fn a_ticket_is_named_as_people_name_it() {
     let by_number = || {
-        ask("GET /rest/data/issue")
-            .query("id", "7")
+        ask("GET /rest/data/issue/7")
             .query("@fields", "title")
-            .query("@sort", "id")
-            .answered(200, &json!({ "data": { "collection": [{ "id": "7", "title": "x" }] } }))
+            .answered(200, &json!({ "data": { "id": "7", "attributes": { "title": "x" } } }))
     };
+    let absent = by_number().answered(404, &says(404, "no such issue 7"));
+    assert_eq!(talk(&roundup(), vec![absent], |tracker| tracker.get("7").unwrap()), None);
     for name in ["7", "#7", " issue7"] {
         let found = talk(&roundup(), vec![by_number()], |tracker| tracker.get(name).unwrap());
         assert_eq!(found.unwrap().number, "7", "{name}");
