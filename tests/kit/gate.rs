@@ -1,7 +1,8 @@
 //! A gate in front of servers: it counts the requests that go through, one a connection, and can hold
 //! any of them before or after it takes place.
 //!
-//! It passes requests on as they are, `Host` included, so that signatures hold.
+//! It passes requests on as they are, `Host` included, so that signatures hold. Only where a request says
+//! from which page it comes, the server is named instead of the gate: it refuses any other.
 
 use super::Hold;
 use std::{
@@ -29,10 +30,12 @@ type Shared = Arc<(Mutex<State>, Condvar)>;
 pub(crate) struct Gate(Shared);
 
 impl Gate {
-    /// The address of the gate in front of a server, which is named as `http://HOST:PORT`.
+    /// The address of the gate in front of a server, which is named as `http://HOST:PORT`, with a path
+    /// behind it that stays.
     pub(crate) fn before(&self, server: &str) -> String {
-        let server = server.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-        let server = server.replace("localhost", "127.0.0.1");
+        let server = server.strip_prefix("http://").unwrap().replace("localhost", "127.0.0.1");
+        let path = server.find('/').unwrap_or(server.len());
+        let (server, path) = (server[..path].to_owned(), server[path..].to_owned());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::clone(&self.0);
@@ -43,7 +46,7 @@ impl Gate {
                 thread::spawn(move || _ = pass(&connection, &server, &shared));
             }
         });
-        format!("http://127.0.0.1:{port}")
+        format!("http://127.0.0.1:{port}{path}")
     }
 
     /// The first lines of the requests so far.
@@ -79,7 +82,7 @@ impl Gate {
 
 /// Passes one request on, and its answer back.
 fn pass(connection: &TcpStream, server: &str, shared: &Shared) -> std::io::Result<()> {
-    let Some((line, request)) = read_request(connection)? else { return Ok(()) };
+    let Some((line, request)) = read_request(connection, server)? else { return Ok(()) };
     let mut connection = connection;
     let (state, changed) = &**shared;
     let held = {
@@ -118,13 +121,16 @@ fn pass(connection: &TcpStream, server: &str, shared: &Shared) -> std::io::Resul
 }
 
 /// The first line of a request, and all of it as the only one of its connection.
-fn read_request(connection: &TcpStream) -> std::io::Result<Option<(String, Vec<u8>)>> {
+fn read_request(
+    connection: &TcpStream,
+    server: &str,
+) -> std::io::Result<Option<(String, Vec<u8>)>> {
     let mut reader = BufReader::new(connection);
-    let (mut first, mut request, mut length) = (String::new(), Vec::new(), 0);
-    if reader.read_line(&mut first)? == 0 {
+    let (mut head, mut length, mut is_from_page) = (String::new(), 0, false);
+    if reader.read_line(&mut head)? == 0 {
         return Ok(None);
     }
-    request.extend_from_slice(first.as_bytes());
+    let first = head.trim().to_owned();
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
@@ -134,13 +140,17 @@ fn read_request(connection: &TcpStream) -> std::io::Result<Option<(String, Vec<u
         if let Some(value) = name.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
+        is_from_page |= name.starts_with("origin:");
         if !name.starts_with("connection:") {
-            request.extend_from_slice(header.as_bytes());
+            head += &header;
         }
     }
-    request.extend_from_slice(b"connection: close\r\n\r\n");
+    if is_from_page {
+        head = head.replace(&connection.local_addr()?.to_string(), server);
+    }
+    let mut request = (head + "connection: close\r\n\r\n").into_bytes();
     let before = request.len();
     request.resize(before + length, 0);
     reader.read_exact(&mut request[before..])?;
-    Ok(Some((first.trim().to_owned(), request)))
+    Ok(Some((first, request)))
 }
