@@ -258,7 +258,9 @@ fn two_instances_at_once(name: &str) {
         let answers = instances.each_ref().map(|instance| instance.hand(&event, LONG));
         let answers = answers.map(|answer| failures(&answer.recv().unwrap().unwrap()));
         assert!(answers.iter().any(Vec::is_empty), "neither did it: {}", instances[0].log());
-        instances.iter().for_each(|instance| replay(instance, &event));
+        for instance in &instances {
+            replay(instance, &event);
+        }
         report
     });
     assert_exactly_once(&bucket, &*server, &reports);
@@ -314,6 +316,21 @@ fn roundup_gets_one_ticket_from_two_instances() {
 #[test]
 fn roundup_misses_nothing_while_it_is_down() {
     down_then_up("roundup");
+}
+
+#[test]
+fn request_tracker_gets_one_ticket_wherever_the_function_is_killed() {
+    killed_at_every_step("request-tracker");
+}
+
+#[test]
+fn request_tracker_gets_one_ticket_from_two_instances() {
+    two_instances_at_once("request-tracker");
+}
+
+#[test]
+fn request_tracker_misses_nothing_while_it_is_down() {
+    down_then_up("request-tracker");
 }
 
 /// The most memory that a process has had, in kB.
