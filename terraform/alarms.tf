@@ -18,7 +18,7 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "ticket_dead" {
   count               = var.ticket_zip == null ? 0 : 1
   alarm_name          = "${var.bucket}-ticket-dead"
-  alarm_description   = "Reports wait in the dead-letter queue: they have no ticket. Once the cause is gone, start a redrive of the queue."
+  alarm_description   = "Reports wait in the dead-letter queue: they have no ticket. Once the cause is gone, `collect-desk tickets replay` puts them back."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.ticket_dead[0].name }
@@ -27,6 +27,25 @@ resource "aws_cloudwatch_metric_alarm" "ticket_dead" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.alert_topic_arn]
+  ok_actions          = [local.alert_topic_arn]
+  tags                = local.tags
+}
+
+# Long before they get there: a run that gives reports back to the queue does not count as failed.
+resource "aws_cloudwatch_metric_alarm" "ticket_late" {
+  count               = var.ticket_zip == null ? 0 : 1
+  alarm_name          = "${var.bucket}-ticket-late"
+  alarm_description   = "A report has waited for an hour for its ticket: the ticket system is down, or refuses. The log of the ticket function says why."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.ticket[0].name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 3600
   treat_missing_data  = "notBreaching"
   alarm_actions       = [local.alert_topic_arn]
   ok_actions          = [local.alert_topic_arn]

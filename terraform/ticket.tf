@@ -21,7 +21,8 @@ resource "aws_sqs_queue" "ticket" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.ticket_dead[0].arn
-    maxReceiveCount     = 5
+    # Two and a half hours of a ticket system that is down, and never fewer than five times.
+    maxReceiveCount = max(5, ceil(9000 / (6 * var.ticket_timeout)))
   })
 }
 
