@@ -8,6 +8,7 @@
 mod address;
 mod key;
 mod permute;
+mod prefix;
 mod reveal;
 #[cfg(test)]
 mod tests;
