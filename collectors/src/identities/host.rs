@@ -125,7 +125,7 @@ pub(super) fn rules(
     columns: bool,
 ) -> Result<Vec<Rule>, RuleError> {
     let context = Rule::pattern("host", CONTEXT_ANCHORS.iter().copied(), CONTEXT)?;
-    let mut rules = vec![context.valid(is_name)];
+    let mut rules = vec![context.before(is_given).valid(is_name)];
     if columns {
         rules.push(Rule::sweep("host", column)?);
     }
@@ -148,8 +148,22 @@ pub(super) fn rules(
 /// Headers and keys whose value is a host.
 const CONTEXT: &str = r#"(?i)(?:^|[\s"'{,(\[])(?:host|x-forwarded-host|hostname|host_name|nodename|node_name|server_name|servername|fqdn)["']?\s*(?:=|:\s)\s*["']?(?<secret>[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.[a-z]{2,24})(?:[\s"',:;)\]}]|$)"#;
 
-const CONTEXT_ANCHORS: &[&str] =
-    &["host", "nodename", "node_name", "server_name", "servername", "fqdn"];
+const CONTEXT_ANCHORS: &[&str] = &[
+    "host",
+    "hostname",
+    "host_name",
+    "nodename",
+    "node_name",
+    "server_name",
+    "servername",
+    "fqdn",
+];
+
+/// Whether one of these words that ends here may be given a name: most are only spoken of.
+fn is_given(rest: &[u8]) -> bool {
+    let of = |byte: &&u8| b"\"'".contains(byte) || byte.is_ascii_whitespace();
+    matches!(rest.iter().find(|byte| !of(byte)), Some(b'=' | b':'))
+}
 
 /// Ends of names that are no domains.
 const FILES: &[&str] = &[

@@ -71,7 +71,13 @@ pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleE
             let address: Ipv4Addr = std::str::from_utf8(value).ok()?.parse().ok()?;
             Some(way.address(&pseudonyms, IpAddr::V4(address))?.to_string().into_bytes())
         });
-    Ok(rule.aligned())
+    Ok(rule.aligned().but_examples(is_private))
+}
+
+/// Whether it is one of those that every network has, and says nothing of whose it is.
+fn is_private(value: &[u8]) -> bool {
+    let address = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+    address.is_some_and(|address: Ipv4Addr| address.is_private())
 }
 
 fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {

@@ -50,9 +50,8 @@ pub(super) fn runs(text: &[u8], set: &Bytes, shortest: usize, mut each: impl FnM
     while at < text.len() {
         let is_likely = match text[at - 6..].first_chunk::<13>() {
             Some(near) => {
-                let [first, before, here, behind, last] =
-                    [0, 3, 6, 9, 12].map(|place| set.have(near[place]));
-                here && (first && before || behind && last)
+                let have = |place: usize| set.have(near[place]);
+                have(6) && (have(0) && have(3) || have(9) && have(12))
             }
             None => set.have(text[at]),
         };

@@ -71,6 +71,9 @@ pub(super) const HITS: &[&str] = &[
     "vlan 7 «5254.00ab.cdef» dynamic",
     "MAC=«52:54:00:ab:cd:ef»:«00:50:56:01:02:03»:08:00 SRC=«10.42.7.1»",
     "«00:50:56:11:22:33» dev eth0",
+    "# listen «192.168.7.7»",
+    "# example.com was «192.168.7.7»",
+    "# e.g. our own: «93.184.216.34»",
     // Hosts.
     "ssh «shop1» and «SHOP1.stage.made-up.net» and «db-main7.stage.made-up.net».",
     "unknown «cache9.stage.made-up.net» in our domain",
@@ -121,6 +124,7 @@ const MISSES: &[&str] = &[
     "driver: 12.0.1.7",
     "OID .1.3.6.1.4.1.8072 and 1.3.6.1 and 1.3.6.1.2.1",
     "127.0.0.1 0.0.0.0 255.255.255.0 169.254.7.7 224.0.0.251 192.0.2.7 203.0.113.9",
+    "# set this, e.g., http://192.168.1.1:8080",
     "::1 :: ff02::fb 2001:db8::7 ::ffff:127.0.0.1",
     "10:42:00 10:42:00.123 2026-11-23T10:42:00Z 26-11-23-10-42-00",
     "std::fmt::Display abc::def dead::beef Foo::bar",

@@ -19,7 +19,8 @@ use std::sync::Arc;
 /// same key. An address becomes an address of the same kind, in the same subnet as its neighbours,
 /// of which the first (.0) and the last (.255) stay so; a host name becomes a host name. What the
 /// host knows of itself, such as its own names and accounts, is found wherever it stands; what it
-/// does not, where the words around say what it is.
+/// does not, where the words around say what it is. Private addresses stay that a comment gives as
+/// examples, as those of configuration files do that come with a program.
 /// With the key, and with nothing else, all of them can be turned back.
 ///
 /// A number keeps its grouping: a card its first digit, a telephone its country, an account (IBAN)

@@ -35,7 +35,7 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     Ok(vec![
         Rule::several("authorization", ["authorization"], authorization)?,
         Rule::several("cookie", ["cookie"], cookies)?,
-        Rule::pattern("session", PARAMETERS, &pattern)?.valid(|value| {
+        Rule::pattern("session", PARAMETERS, &pattern)?.before(is_given).valid(|value| {
             !value.starts_with(b"0x")
                 && !is_placeholder(value)
                 && value.iter().any(u8::is_ascii_digit)
@@ -43,6 +43,12 @@ pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
                 || value.len() > 6 && value.iter().skip(1).any(u8::is_ascii_uppercase)
         }),
     ])
+}
+
+/// Whether a name that ends here may be given a value: most that logs hold are only spoken of.
+fn is_given(rest: &[u8]) -> bool {
+    let of = |byte: &&u8| b"\\\"'".contains(byte) || byte.is_ascii_whitespace();
+    matches!(rest.iter().find(|byte| !of(byte)), Some(b'=' | b':'))
 }
 
 /// Where the value of a header begins whose name ends at `end`, in whatever syntax.

@@ -18,6 +18,7 @@ mod block;
 mod colour;
 mod compiled;
 mod cut;
+mod example;
 mod facts;
 mod files;
 pub(crate) mod learnt;

@@ -17,6 +17,8 @@ pub struct Rule {
     /// Only in these files.
     pub(super) files: Option<Files>,
     pub(super) worth: Option<Box<Valid>>,
+    /// Which values stay that a comment gives as examples.
+    pub(super) example: Option<fn(&[u8]) -> bool>,
     pub(super) shapes: Vec<String>,
 }
 
@@ -218,6 +220,15 @@ impl Rule {
         self
     }
 
+    /// Leaves those values where they are, of which `may` says so, that a comment gives as examples: a
+    /// line that begins with `#`, `;` or `//`, and says `example` or `e.g.` before the value or in the
+    /// comments right above.
+    #[must_use]
+    pub fn but_examples(mut self, may: fn(&[u8]) -> bool) -> Self {
+        self.example = Some(may);
+        self
+    }
+
     /// Has what this rule finds learnt: where nothing but a secret can stand, it is one wherever
     /// else it stands, and is removed there, too, in all its forms, whether it was gathered before or
     /// after. `worth` decides by the value; what is short, a word, a number or stands for something
@@ -376,6 +387,7 @@ impl Rule {
             aligned: false,
             files: None,
             worth: None,
+            example: None,
             shapes: Vec::new(),
         }
     }

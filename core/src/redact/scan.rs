@@ -6,6 +6,7 @@ use super::{
     block::{State, Walk},
     colour::Plain,
     compiled::{Compiled, Look},
+    example::{is_comment, is_example},
     learnt::Learnt,
     line::{around, past},
     lone::words,
@@ -210,15 +211,7 @@ impl<'c, 't> Scan<'c, 't> {
         line: &Range<usize>,
         at: Range<usize>,
     ) {
-        let (text, reach) = (self.text, if self.window { 0 } else { self.reach });
-        // How far it looks does not depend on colours, which are in the way from piece to piece.
-        let part = match self.colours {
-            None => near(text, line, reach),
-            Some((plain, original)) => {
-                let part = near(original, &plain.line(original, line.start), reach);
-                plain.place(part.start)..plain.place(part.end)
-            }
-        };
+        let (text, part) = (self.text, self.part(line));
         let inner = line.start - part.start..line.end - part.start;
         let at = at.start - part.start..at.end - part.start;
         for found in find(&within(&text[part.clone()], inner), at) {
@@ -231,6 +224,31 @@ impl<'c, 't> Scan<'c, 't> {
                 self.put(line.start.min(value.start), value, put, rule);
             }
         }
+    }
+
+    /// The part of the text that rules may look at around a line.
+    fn part(&self, line: &Range<usize>) -> Range<usize> {
+        let reach = if self.window { 0 } else { self.reach };
+        // How far they look does not depend on colours, which are in the way from piece to piece.
+        match self.colours {
+            None => near(self.text, line, reach),
+            Some((plain, original)) => {
+                let part = near(original, &plain.line(original, line.start), reach);
+                plain.place(part.start)..plain.place(part.end)
+            }
+        }
+    }
+
+    /// Whether a comment gives a value as an example.
+    fn is_example(&mut self, value: &Range<usize>) -> bool {
+        let line = self.line(value.start);
+        if self.window || !is_comment(&self.text[line.clone()]) {
+            return false;
+        }
+        let part = self.part(&line);
+        let inner = line.start - part.start..line.end - part.start;
+        let near = within(&self.text[part.clone()], inner);
+        is_example(&near, &(value.start - part.start..value.end - part.start))
     }
 
     /// The line around `at`. Anchors come nearly in order, so it is most often the same again.
@@ -313,7 +331,10 @@ impl<'c, 't> Scan<'c, 't> {
         if value.is_empty() || is_redacted(&self.text[value.clone()]) {
             return;
         }
-        let Rule { replace, aligned, worth, .. } = &self.compiled.rules[rule];
+        let Rule { replace, aligned, worth, example, .. } = &self.compiled.rules[rule];
+        if example.is_some_and(|may| may(&self.text[value.clone()])) && self.is_example(&value) {
+            return;
+        }
         // At the end of a window, a value may be the beginning of one.
         if let (Some(learnt), Some(worth)) = (self.learnt, worth)
             && !(self.window && value.end == self.text.len())

@@ -1,20 +1,24 @@
 //! What is learnt in one file is removed from all.
 //!
 //! A file that is written is not touched again unless its sieve lets something through that was
-//! learnt by the end; then it is redacted anew, from its source. Without a target all is read once
-//! to learn, and once to show.
+//! learnt by the end. Sieves of large files mostly do so by chance, so what was written as plain text
+//! is searched then; where it is found, or cannot be looked for, the file is redacted anew, from its
+//! source. Without a target all is read once to learn, and once to show.
 
 use super::{LeftOut, Rewritten, plan::Plan, plan::What};
 use crate::{
+    inside::Form,
     names::Names,
     redact::{
         Redaction, Scrubbed,
         learnt::{Needles, REACH, Sieve},
     },
 };
+use rayon::prelude::*;
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, File},
+    io::{self, Read},
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -22,6 +26,9 @@ use std::{
 /// So many bytes the sieves of all files take together. That is enough for some 2 GB of logs; files
 /// beyond are redacted anew if anything was learnt at all.
 const ROOM: usize = 64 << 20;
+
+/// How much of a file is searched at once.
+const CHUNK: u64 = 1 << 20;
 
 /// The room that is left for sieves.
 pub(super) struct Room(AtomicUsize);
@@ -107,6 +114,28 @@ impl<'n> Mender<'n> {
     }
 }
 
+/// Whether any of them is in a file that was written; nothing about it is known if it cannot be read
+/// as plain text.
+fn is_in(path: &Path, needles: &Needles) -> io::Result<bool> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Ok(true);
+    }
+    let mut file = File::open(path)?;
+    let mut text = Vec::new();
+    for first in (0..).map(|chunk| chunk == 0) {
+        let read = (&mut file).take(CHUNK).read_to_end(&mut text)?;
+        if first && Form::of(&text) != Form::Plain || !needles.find(&text).is_empty() {
+            return Ok(true);
+        }
+        if read == 0 {
+            break;
+        }
+        // What stands over the border is seen whole with what comes next.
+        text.drain(..text.len().saturating_sub(REACH));
+    }
+    Ok(false)
+}
+
 /// The numbers of the files that are to be redacted anew; they have their new names in the plan
 /// then, and are gone from the target.
 pub(super) fn clear(
@@ -114,15 +143,22 @@ pub(super) fn clear(
     needles: &Needles,
     traces: &[Option<Traces>],
     target: &Path,
-) -> std::io::Result<Vec<usize>> {
+    pool: &rayon::ThreadPool,
+) -> io::Result<Vec<usize>> {
     let old: Vec<String> = plan.items.iter().map(|item| item.path.clone()).collect();
     let mut anew = rename(plan, needles);
-    let suspect = |traces: &Option<Traces>| traces.as_ref().is_none_or(|t| t.may_hold(needles));
-    anew.extend((0..plan.items.len()).filter(|&number| suspect(&traces[number])));
+    let suspect = |number: &usize| match &traces[*number] {
+        Some(traces) if !traces.may_hold(needles) => false,
+        Some(_) => is_in(&target.join(&old[*number]), needles).unwrap_or(true),
+        None => true,
+    };
+    let suspects: Vec<usize> =
+        pool.install(|| (0..old.len()).into_par_iter().filter(suspect).collect());
+    anew.extend(suspects);
     for &number in &anew {
         let path = target.join(&old[number]);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         // A folder may be named by a secret, too. One that is not empty stays.
@@ -197,5 +233,33 @@ mod tests {
         let mut traces = Traces::default();
         traces.add(b"harmless", &redaction, &full);
         assert!(traces.may_hold(&needles), "what nobody knows of is taken for harmless");
+    }
+
+    #[test]
+    fn what_was_written_is_searched_to_its_end() {
+        let rule = Rule::pattern("password", ["password"], r"password = (?<secret>\S+)").unwrap();
+        let redaction = Redaction::compile(vec![rule.learns(|_| true)]).unwrap();
+        redaction.text("password = m4deUpv4lue");
+        let needles = redaction.needles().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let is_in = |text: &[u8]| {
+            let path = dir.path().join("text");
+            fs::write(&path, text).unwrap();
+            is_in(&path, &needles).ok()
+        };
+        let line = b"nothing to be seen\n";
+        let mut text = line.repeat(CHUNK as usize * 2 / line.len());
+        assert_eq!(is_in(&text), Some(false));
+        assert_eq!(is_in(b""), Some(false));
+        for at in [0, CHUNK as usize - 5, text.len() - 11] {
+            let part = at..at + 11;
+            let before = text[part.clone()].to_vec();
+            text[part.clone()].copy_from_slice(b"m4deUpv4lue");
+            assert_eq!(is_in(&text), Some(true), "{at}");
+            text[part].copy_from_slice(&before);
+        }
+        let compressed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";
+        assert_eq!(is_in(compressed), Some(true), "what is compressed cannot be searched");
+        assert!(super::is_in(&dir.path().join("none"), &needles).is_err());
     }
 }

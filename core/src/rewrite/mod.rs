@@ -230,7 +230,7 @@ impl Pass<'_> {
         };
         // Of what was not told of, for the work was stopped, nothing is known.
         traces.resize_with(all.len(), || None);
-        match clear(plan, &needles, &traces, target) {
+        match clear(plan, &needles, &traces, target, self.pool) {
             Ok(anew) if ended.is_ok() => {
                 let mut numbers = anew.iter();
                 ended = self.run(plan, &anew, How::Copy, Some(&needles), |told| {

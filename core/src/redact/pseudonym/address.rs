@@ -5,6 +5,7 @@
 //! public one never becomes private. The first and the last address of 256, which most often are a
 //! network and its broadcast, stay the first and the last, so that a network is still written as one.
 
+use super::prefix::Prefixes;
 use ipcrypt_rs::IpcryptPfx;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -53,12 +54,15 @@ const USED_V6: &[Range<u128>] =
     &[v6(0x2000, 0, 3, false), v6(0xfc00, 0, 7, false), v6(0xfe80, 0, 64, false)];
 
 /// Encrypts addresses under a key.
-pub(super) struct Addresses(IpcryptPfx);
+pub(super) struct Addresses {
+    there: Prefixes,
+    back: IpcryptPfx,
+}
 
 impl Addresses {
     /// Takes a key. Its halves must differ.
     pub(super) fn new(key: [u8; 32]) -> Self {
-        Self(IpcryptPfx::new(key))
+        Self { there: Prefixes::new(&key), back: IpcryptPfx::new(key) }
     }
 
     /// The address that stands in for another; nothing if it stays as it is.
@@ -78,33 +82,32 @@ impl Addresses {
     }
 
     fn encrypt(&self, address: IpAddr) -> IpAddr {
-        match (self.0.encrypt_ipaddr(address), address) {
-            (IpAddr::V4(hidden), IpAddr::V4(original)) => {
-                Ipv4Addr::from(u32::from(hidden) ^ self.ends(original, original)).into()
+        match address {
+            IpAddr::V4(v4) => {
+                let (turned, ends) = self.there.turned_both([v4, end(v4, v4)]);
+                Ipv4Addr::from(u32::from(v4) ^ turned ^ ends).into()
             }
-            (hidden, _) => hidden,
+            IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) ^ self.there.turned(address)).into(),
         }
     }
 
     fn decrypt(&self, address: IpAddr) -> IpAddr {
-        let IpAddr::V4(hidden) = address else { return self.0.decrypt_ipaddr(address) };
+        let IpAddr::V4(hidden) = address else { return self.back.decrypt_ipaddr(address) };
         // The bits before the last eight do not depend on these.
-        let IpAddr::V4(near) = self.0.decrypt_ipaddr(address) else { return address };
-        let plain = u32::from(hidden) ^ self.ends(near, hidden);
-        self.0.decrypt_ipaddr(Ipv4Addr::from(plain).into())
+        let IpAddr::V4(near) = self.back.decrypt_ipaddr(address) else { return address };
+        let ends = self.there.turned(end(near, hidden).into()) as u32 & 0xff;
+        self.back.decrypt_ipaddr(Ipv4Addr::from(u32::from(hidden) ^ ends).into())
     }
+}
 
-    /// What turns the encrypted first address of the 256 around `near` into the first of its own,
-    /// and the last into the last: for the half of them that `half` is in. Addresses that are
-    /// turned by the same bits have as many leading bits in common as before.
-    fn ends(&self, near: Ipv4Addr, half: Ipv4Addr) -> u32 {
-        let end = if u32::from(half) & 0x80 == 0 { 0 } else { 0xff };
-        let address = Ipv4Addr::from(u32::from(near) & !0xff | end);
-        match self.0.encrypt_ipaddr(address.into()) {
-            IpAddr::V4(hidden) => (u32::from(hidden) ^ end) & 0xff,
-            IpAddr::V6(_) => 0,
-        }
-    }
+/// The first or the last of the 256 addresses around `near`, by the half of them that `half` is in.
+///
+/// The bits that turn it are those that all of its half are turned by once more: that brings the
+/// first back to the first place and the last to the last. Addresses that are turned by the same
+/// bits have as many leading bits in common as before.
+fn end(near: Ipv4Addr, half: Ipv4Addr) -> Ipv4Addr {
+    let end = if u32::from(half) & 0x80 == 0 { 0 } else { 0xff };
+    Ipv4Addr::from(u32::from(near) & !0xff | end)
 }
 
 /// Turns the address, or that within it.

@@ -7,7 +7,9 @@
 
 mod address;
 mod key;
+mod lately;
 mod permute;
+mod prefix;
 mod reveal;
 #[cfg(test)]
 mod tests;
@@ -15,7 +17,7 @@ mod word;
 
 pub use key::{KeyError, host_key, strong};
 
-use self::{address::Addresses, permute::hmac};
+use self::{address::Addresses, lately::Lately, permute::hmac};
 use crate::Secret;
 use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Mutex};
 use zeroize::Zeroizing;
@@ -63,6 +65,7 @@ pub struct Pseudonyms {
     root: Zeroizing<[u8; 32]>,
     addresses: Addresses,
     names: Memo<(NameKind, Vec<u8>), String>,
+    lately: Lately,
     known: Memo<IpAddr, Option<IpAddr>>,
     macs: Memo<[u8; 6], Option<[u8; 6]>>,
 }
@@ -77,6 +80,7 @@ impl Pseudonyms {
             root,
             addresses,
             names: Memo::default(),
+            lately: Lately::default(),
             known: Memo::default(),
             macs: Memo::default(),
         }
@@ -95,7 +99,16 @@ impl Pseudonyms {
         if address::stays(address) {
             return None;
         }
-        self.known.of(address, |address| self.addresses.hide(*address))
+        match address {
+            IpAddr::V4(v4) => {
+                let hide = || match self.addresses.hide(address) {
+                    Some(IpAddr::V4(hidden)) => hidden,
+                    _ => v4,
+                };
+                Some(self.lately.of(v4, hide).into())
+            }
+            IpAddr::V6(_) => self.known.of(address, |address| self.addresses.hide(*address)),
+        }
     }
 
     /// The hardware address that stands in for another; nothing for broadcast, multicast and zero.
