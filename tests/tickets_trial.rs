@@ -20,7 +20,7 @@ fn every_real_ticket_system_is_tried_and_no_ticket_stays_open() {
         let Some(server) = start() else { continue };
         let ended = trial(&server.options(), &[]).expect(0);
         let steps =
-            ["connect", "find", "limit", "open", "attach", "find again", "comment", "close"];
+            ["options", "find", "limit", "open", "attach", "find again", "comment", "close"];
         let lines: Vec<_> = ended.stdout.lines().collect();
         assert_eq!(lines.len(), steps.len(), "{name}: {}", ended.stdout);
         for (line, step) in lines.iter().zip(steps) {

@@ -38,8 +38,10 @@ module "reports" {
   desk_tokens    = var.desk_tokens
   retired_tokens = var.retired_tokens
 
-  guard_zip  = var.guard_zip
-  ticket_zip = var.ticket_zip
+  guard_zip = var.guard_zip
+  # Both or neither: the function finds the settings of the ticket system in that secret.
+  ticket_zip        = var.ticket_zip
+  ticket_secret_arn = var.ticket_secret_arn
 
   alert_emails = var.alert_emails
 }
@@ -73,6 +75,11 @@ variable "guard_zip" {
 }
 
 variable "ticket_zip" {
+  type    = string
+  default = null
+}
+
+variable "ticket_secret_arn" {
   type    = string
   default = null
 }

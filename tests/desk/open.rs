@@ -83,9 +83,10 @@ fn what_does_not_open_says_why_and_leaves_nothing() {
         (&bundle, other.file(), "none of the keys opens it"),
         (&bundle, locked, "has a passphrase"),
         (&bundle, public, "only the private one opens bundles"),
+        (&bundle, "AGE-SECRET-KEY-1MADEUP".into(), "write it into a file"),
         (&bundle, desk.path("nothing"), "cannot read it"),
         (&junk, pair.file(), "it is no bundle"),
-        (&short, pair.file(), "damaged at its beginning"),
+        (&short, pair.file(), "no bundle, or it is damaged"),
         (&desk.path("nothing.age"), pair.file(), "cannot read"),
     ] {
         let words_of = ["open".as_ref(), bundle.as_os_str(), "--key".as_ref(), key.as_os_str()];
@@ -93,6 +94,7 @@ fn what_does_not_open_says_why_and_leaves_nothing() {
         let ended = desk.run(words_of.into_iter().chain(["--output".as_ref(), out.as_os_str()]));
         let ended = ended.expect(4);
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
+        assert!(!ended.printed().contains("1MADEUP"), "{}", ended.stderr);
         assert!(!out.exists());
     }
 }
@@ -180,6 +182,10 @@ fn a_hostile_bundle_can_write_plain_files_into_its_own_folder_and_no_more_than_i
     assert_eq!(fs::read(folder.join("twice")).unwrap(), b"1");
     assert_eq!(fs::read(folder.join("good")).unwrap(), b"good");
 
+    // What an earlier run could read may have somebody's notes in it.
+    let ended = desk.run(words("1MB")).expect(4);
+    assert!(ended.stderr.contains("hostile.partial` is there already"), "{}", ended.stderr);
+    fs::remove_dir_all(&folder).unwrap();
     let ended = desk.run(words("1MB")).expect(1);
     assert!(ended.stderr.contains("more is in it than may be unpacked"), "{}", ended.stderr);
     assert!(!folder.join("zeros").exists());

@@ -52,6 +52,12 @@ pub(super) fn open(wanted: &Open, voice: &Voice) -> Result<Exit, Failure> {
 fn keys(files: &[PathBuf]) -> Result<Keys, Failure> {
     let mut keys = Keys::default();
     for file in files {
+        // Whoever gives the key itself has shown it to enough others.
+        let text = file.to_string_lossy();
+        if text.contains("AGE-SECRET-KEY-") || text.contains("PRIVATE KEY") {
+            return Err(Failure::unusable("`--key` was given a private key itself")
+                .help("write it into a file that only you can read, and give the file's name"));
+        }
         keys.add(file).map_err(|error| {
             let help = match error {
                 KeyError::Locked => {
@@ -84,16 +90,17 @@ impl Place {
     fn make(output: &Path, name: &str) -> Result<Self, Failure> {
         let whole = output.join(name);
         let partial = output.join(format!("{name}.partial"));
-        let shown = whole.display();
-        if whole.exists() {
-            return Err(Failure::unusable(format!("`{shown}` is there already"))
-                .help("remove it, or choose another folder with `--output`"));
+        for there in [&whole, &partial] {
+            if there.symlink_metadata().is_ok() {
+                let message = format!("`{}` is there already", there.display());
+                return Err(Failure::unusable(message)
+                    .help("remove it, or choose another folder with `--output`"));
+            }
         }
-        let made = fs::create_dir_all(output).and_then(|()| match fs::remove_dir_all(&partial) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        });
-        made.map_err(|error| Failure::unusable(format!("cannot make `{shown}`: {error}")))?;
+        fs::create_dir_all(output).map_err(|error| {
+            Failure::unusable(format!("cannot make `{}`: {error}", output.display()))
+                .help("choose another folder with `--output`")
+        })?;
         Ok(Self { partial, whole })
     }
 

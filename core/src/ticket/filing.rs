@@ -91,8 +91,9 @@ impl Filing<'_> {
             return self.add(ticket, false);
         }
         self.is_settled()?;
-        let absent =
-            wanted.map(|number| format!("the user says that this belongs to the ticket {number}"));
+        let absent = wanted.map(|number| {
+            format!("the user says that this belongs to the ticket {number}, which is not there")
+        });
         match self.open(absent.as_slice()) {
             Err(TicketError::TooLarge(reason)) => self.open_without(absent, &reason),
             opened => opened,

@@ -67,6 +67,11 @@ impl TicketSettings {
         self.products.get(product).unwrap_or(&self.ticket)
     }
 
+    /// Whether a product has options of its own.
+    pub fn knows(&self, product: &str) -> bool {
+        self.products.contains_key(product)
+    }
+
     /// What opens envelopes, if it was given.
     pub fn identity(&self) -> Option<&EnvelopeKey> {
         self.identity.as_ref()

@@ -50,8 +50,8 @@ pub enum KeyError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UnsealError {
-    /// It is no age file, or its beginning is damaged.
-    #[error("it is no bundle, or it is damaged at its beginning")]
+    /// It is no age file, or what it begins with is damaged: 64 KiB, less of which age opens none.
+    #[error("it is no bundle, or it is damaged")]
     NoBundle,
     /// It was sealed for others.
     #[error("none of the keys opens it")]

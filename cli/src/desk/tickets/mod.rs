@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Tries the ticket systems that the command line means.
 pub(super) fn test(wanted: &args::Trial, voice: &Voice) -> Result<Exit, Failure> {
+    if wanted.size.0 == 0 {
+        return Err(Failure::unusable("a file of no size says nothing").help("leave out `--size`"));
+    }
     let watch = signals::Watch::begin()
         .map_err(|error| Failure::unusable(format!("cannot watch for signals: {error}")))?;
     let follower = Hasty(Follower { voice: voice.clone(), stop: watch.stop });
@@ -46,6 +49,10 @@ pub(super) fn test(wanted: &args::Trial, voice: &Voice) -> Result<Exit, Failure>
     };
     if let Some(settings) = settings(&wanted.file)? {
         let product = wanted.product.as_deref();
+        if let Some(product) = product.filter(|product| !settings.knows(product)) {
+            return Err(Failure::unusable(format!("there is no `[product.{product}]`"))
+                .help("leave `--product` out to try `[ticket]`"));
+        }
         let trial = Trial {
             sink: settings.of(product.unwrap_or_default()),
             id: product.unwrap_or("ticket"),
@@ -96,7 +103,9 @@ impl Watch for Hasty {
 /// The settings of the ticket function, if the file holds those and no profile.
 fn settings(file: &str) -> Result<Option<TicketSettings>, Failure> {
     let Ok(text) = fs::read_to_string(file) else { return Ok(None) };
-    let is_section = |line: &str| line.trim_start().starts_with("[ticket]");
+    let is_section = |line: &str| {
+        ["[ticket]", "[product.", "identity"].iter().any(|own| line.trim_start().starts_with(own))
+    };
     if !text.lines().any(is_section) {
         return Ok(None);
     }

@@ -89,9 +89,8 @@ impl Trial<'_> {
         let teller = Teller { id: self.id, voice };
         let mut opened = None;
         let tried = self.steps(context, &teller, &mut opened);
-        let Some(ticket) = opened else {
-            return if tried { Exit::Complete } else { Exit::UNREACHED };
-        };
+        let wrong = if context.watch.stopped() { Exit::Stopped } else { Exit::UNREACHED };
+        let Some(ticket) = opened else { return if tried { Exit::Complete } else { wrong } };
         // Whoever stopped it wants no open ticket either.
         let unwatched = DeliveryContext { watch: &Unwatched, ..*context };
         let closed = teller.step("close", || {
@@ -105,7 +104,7 @@ impl Trial<'_> {
                 voice.warn(&format!("close the ticket {} yourself: {}", ticket.number, ticket.url));
                 Exit::Left
             }
-            (false, _) => Exit::UNREACHED,
+            (false, _) => wrong,
         }
     }
 
@@ -118,7 +117,7 @@ impl Trial<'_> {
     ) -> bool {
         let (system, options) = (&self.sink.system, &self.sink.options);
         let mut tickets = None;
-        let connected = teller.step("connect", || {
+        let connected = teller.step("options", || {
             tickets = Some(system.connect(options, context)?);
             Ok(Came::Well(system.destination(options)))
         });
