@@ -307,7 +307,7 @@ Examples:
     collect-desk tickets test ticket.toml --product shop";
 
 const REPLAY_HELP: &str = "\
-Reports wait in a queue for the ticket function; what failed five times waits in the dead-letter
+Reports wait in a queue for the ticket function; what failed for hours waits in the dead-letter
 queue until somebody has put right why. Without a PATTERN all that waits there is put back. With
 one, or with --without-ticket, the queue is told of these reports as if they had just come, the
 oldest first. However often that is done, and wherever it breaks off, each report gets one ticket

@@ -120,15 +120,20 @@ impl std::error::Error for ProfileError {}
 const SECRET_WORDS: [&str; 8] =
     ["credential", "key", "passphrase", "password", "presigned", "secret", "token", "value"];
 
+/// The same, as people shorten it; too short for slips of the pen.
+const SHORT_WORDS: [&str; 4] = ["pass", "passwd", "pw", "pwd"];
+
 /// Whether an option of this name holds a secret, or was meant to before a slip of the pen.
 pub(super) fn is_secret(option: &str) -> bool {
     let option = option.to_lowercase();
     let mut words = option.split(|c: char| !c.is_alphanumeric());
     words.any(|word| {
-        SECRET_WORDS.iter().any(|secret| {
-            let plural = word.strip_suffix('s').unwrap_or(word);
-            strsim::osa_distance(plural, secret) <= 1 || word.ends_with(secret)
-        })
+        let is_short = SHORT_WORDS.iter().any(|secret| word.ends_with(secret));
+        is_short
+            || SECRET_WORDS.iter().any(|secret| {
+                let plural = word.strip_suffix('s').unwrap_or(word);
+                strsim::osa_distance(plural, secret) <= 1 || word.ends_with(secret)
+            })
     })
 }
 
@@ -228,16 +233,17 @@ fn value_of_secret(line: &str) -> Option<usize> {
     })
 }
 
-/// Hides user and password in `scheme://user:password@host`.
+/// Hides user and password in `scheme://user:password@host`, and what stands behind a `?`.
 fn without_password(line: &str) -> String {
     let Some((before, after)) = line.split_once("://") else {
         return line.to_owned();
     };
-    let authority = after.find(['/', '"', '\'', ' ']).unwrap_or(after.len());
-    match after[..authority].rfind('@') {
-        Some(at) => format!("{before}://{}{}", asterisks(&after[..at]), &after[at..]),
-        None => line.to_owned(),
-    }
+    let end = after.find(['"', '\'', ' ']).unwrap_or(after.len());
+    let (url, rest) = after.split_at(end);
+    let (url, query) = url.split_at(url.find('?').map_or(url.len(), |at| at + 1));
+    let authority = url.find('/').unwrap_or(url.len());
+    let (user, host) = url.split_at(url[..authority].rfind('@').unwrap_or(0));
+    format!("{before}://{}{host}{}{rest}", asterisks(user), asterisks(query))
 }
 
 fn asterisks(value: &str) -> String {
@@ -282,6 +288,9 @@ mod tests {
             "deliver.b = { use = \"s3\", upload-token = { file = \"t\" }, key = \"hunter2\" }",
             "[deliver.bucket] upload-token = \"hunter2\"",
             "proxy = \"http://shop:hunter2@192.0.2.7:3128\"",
+            "url = \"https://example.com/?x=hunter2\"",
+            "pass = \"hunter2\"",
+            "deskpwd = \"hunter2\"",
         ] {
             let shown = without_secrets(text);
             assert!(!shown.contains("hunter2"), "{text} is shown as {shown}");

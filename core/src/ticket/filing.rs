@@ -169,7 +169,7 @@ impl Filing<'_> {
         };
         self.journal.opened(&first)?;
         let comment = format!("This report has the ticket {} already: {}", first.number, first.url);
-        match self.tickets.close(&ticket, &comment) {
+        match self.tickets.close(&ticket, &self.markup.line(&comment)) {
             // It says where to look, whoever closes it.
             Ok(()) | Err(TicketError::Failed(DeliveryError::Refused { .. })) => Ok(first),
             Err(error) => Err(error),
@@ -203,7 +203,7 @@ impl Filing<'_> {
                 if foreign {
                     self.tickets.comment(&ticket, &self.letter(&[link]).body)?;
                 } else if self.fits().is_ok() {
-                    self.tickets.comment(&ticket, &link)?;
+                    self.tickets.comment(&ticket, &self.markup.line(&link))?;
                 }
                 return Ok(Filed { ticket, attached: false });
             }
@@ -246,7 +246,7 @@ impl Filing<'_> {
         }
         let names = ignored.join(", ");
         let text = format!("The ticket system did not heed these options of the profile: {names}");
-        match self.tickets.comment(ticket, &text) {
+        match self.tickets.comment(ticket, &self.markup.line(&text)) {
             // Saying so is a kindness; the report matters.
             Ok(()) | Err(TicketError::Failed(DeliveryError::Refused { .. })) => Ok(()),
             Err(error) => Err(error),

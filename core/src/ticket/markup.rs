@@ -73,6 +73,7 @@ impl Markup {
     pub(super) fn line(self, text: &str) -> String {
         match self {
             Self::Jira => with_backslashes(text),
+            Self::Html => escaped(text),
             _ => text.to_owned(),
         }
     }

@@ -17,7 +17,7 @@ pub(crate) use contact::{address, is_address};
 pub(crate) use download::{Intake, Sum};
 pub(crate) use form::Form;
 pub(crate) use kept::{has_all, is_value, missing};
-pub(crate) use options::{check, host, invalid, secrets};
+pub(crate) use options::{check, host, invalid, secrets, wrong_templates};
 pub(crate) use refusal::{Help, refused};
 
 use crate::{

@@ -1,7 +1,11 @@
 //! The options that every ticket system has, as far as the way to its server goes.
 
 use crate::http;
-use collect_core::{Invalid, Secret, secret::SecretSource, ticket::TicketOptions};
+use collect_core::{
+    Invalid, Secret,
+    secret::SecretSource,
+    ticket::{Letter, Template, TicketOptions},
+};
 use url::Url;
 
 /// What is wrong with the way to the server.
@@ -44,6 +48,12 @@ pub(super) fn base(options: &TicketOptions) -> Result<Url, String> {
         return Err("the address holds a user or a password, which everyone would see".into());
     }
     Ok(url)
+}
+
+/// What is wrong with the templates of `fields`.
+pub(crate) fn wrong_templates<'t>(fields: impl Iterator<Item = &'t Template>) -> Vec<Invalid> {
+    let wrong = fields.filter_map(Letter::objection);
+    wrong.map(|(message, help)| invalid("fields", message, &help)).collect()
 }
 
 pub(crate) fn invalid(option: &'static str, message: impl Into<String>, help: &str) -> Invalid {

@@ -1,8 +1,8 @@
 //! `freshdesk`: opens a ticket in Freshdesk.
 
-use crate::api::{
-    self, Api, Effect, Form, has_all, invalid, is_address, is_value, missing, refused,
-};
+mod shapes;
+
+use crate::api::{self, Api, Effect, invalid, is_address, refused, wrong_templates};
 use collect_core::{
     Invalid, TicketSystem,
     secret::SecretSource,
@@ -17,6 +17,7 @@ use reqwest::{Method, header::HeaderMap};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shapes::{attachments, form, ignored, list, too_large_if_attachments};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Opens a ticket in Freshdesk with the bundle attached.
@@ -139,15 +140,13 @@ impl TicketSystem for Freshdesk {
             let message = format!("`{name}` is no name of a custom field");
             wrong.push(invalid("key-field", message, help));
         }
-        for (name, template) in &self.fields {
+        for name in self.fields.keys() {
             if !is_field(name) {
                 let message = format!("`{name}` is no name of a custom field");
                 wrong.push(invalid("fields", message, help));
             }
-            if let Some((message, help)) = Letter::objection(template) {
-                wrong.push(invalid("fields", message, &help));
-            }
         }
+        wrong.extend(wrong_templates(self.fields.values()));
         wrong
     }
 
@@ -403,70 +402,6 @@ fn tag(key: &str) -> String {
 fn is_field(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.chars().all(is_plain)
-}
-
-fn list(value: &Value) -> Vec<Value> {
-    value.as_array().cloned().unwrap_or_default()
-}
-
-/// The same as a form.
-fn form(wish: &Value) -> Form {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut form = Form::default();
-    for (name, value) in wish.as_object().into_iter().flatten() {
-        form = match value {
-            Value::Array(items) => {
-                items.iter().fold(form, |form, item| form.text(format!("{name}[]"), text(item)))
-            }
-            Value::Object(members) => members.iter().fold(form, |form, (member, value)| {
-                form.text(format!("{name}[{member}]"), text(value))
-            }),
-            value => form.text(name.as_str(), text(value)),
-        };
-    }
-    form
-}
-
-/// The files of a ticket or a conversation; the documentation names their size in two ways.
-fn attachments(holder: &Value) -> Vec<(String, u64)> {
-    let files = list(&holder["attachments"]);
-    let file = |file: &Value| {
-        let size = file["size"].as_u64().or_else(|| file["file_size"].as_u64())?;
-        Some((file["name"].as_str()?.to_owned(), size))
-    };
-    files.iter().filter_map(file).collect()
-}
-
-/// Of a form Freshdesk says by 400 which of its fields it does not take.
-fn too_large_if_attachments(error: TicketError) -> TicketError {
-    match error {
-        TicketError::Failed(DeliveryError::Refused { reason, .. })
-            if reason.contains(" 400") && reason.contains("attachments") =>
-        {
-            TicketError::TooLarge(reason)
-        }
-        error => error,
-    }
-}
-
-/// What of a wish is not in the ticket that was made.
-fn ignored(wish: &Value, made: &Value) -> Vec<String> {
-    let members = [
-        ("priority", "priority"),
-        ("type", "type"),
-        ("group", "group_id"),
-        ("product", "product_id"),
-    ];
-    let mut ignored = missing(&members, wish, made);
-    if !has_all(&made["tags"], &wish["tags"]) {
-        ignored.push("tags".to_owned());
-    }
-    for (name, value) in wish["custom_fields"].as_object().into_iter().flatten() {
-        if !is_value(&made["custom_fields"][name], value.as_str().unwrap_or_default()) {
-            ignored.push(format!("fields.{name}"));
-        }
-    }
-    ignored
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `jira`: opens an issue in Jira.
 
+mod shapes;
+
 use crate::api::{self, Api, Effect, Form, invalid, refused};
 use collect_core::{
     Invalid, TicketSystem,
@@ -17,6 +19,7 @@ use reqwest::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shapes::{filled, has, is_done, is_key, label, path, quoted, resolution};
 use std::{cell::OnceCell, collections::BTreeMap, time::Duration};
 
 /// Opens an issue in Jira, Cloud or Data Center, and attaches the bundle.
@@ -392,69 +395,6 @@ impl Project<'_> {
         let digits = digits.and_then(|rest| rest.strip_prefix('-'));
         digits.is_some_and(|digits| digits.parse::<u32>().is_ok())
     }
-}
-
-/// The path of something of an issue.
-fn path(number: &str, what: &str) -> String {
-    format!("rest/api/2/issue/{number}{what}")
-}
-
-/// Whether that is a key of a project.
-fn is_key(text: &str) -> bool {
-    let is_upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(is_upper)
-}
-
-/// The label of a report.
-fn label(key: &str) -> String {
-    format!("collect-{}", key.replace(char::is_whitespace, "-"))
-}
-
-/// A text in JQL.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#))
-}
-
-fn has(labels: &Value, wanted: &str) -> bool {
-    labels.as_array().is_some_and(|labels| labels.iter().any(|label| label == wanted))
-}
-
-/// Whether a status means that the work is done, whatever it is called.
-fn is_done(status: &Value) -> bool {
-    status["statusCategory"]["key"] == "done"
-}
-
-/// The resolution that a transition wants, the one for duplicates if there is one.
-fn resolution(transition: &Value) -> Option<Value> {
-    let field = &transition["fields"]["resolution"];
-    let allowed = field["allowedValues"].as_array()?;
-    let named = allowed.iter().find(|one| one["name"] == "Duplicate");
-    let name = &named.or_else(|| allowed.first())?["name"];
-    Some(json!({ "name": name }))
-}
-
-/// A value with all templates in it filled.
-fn filled<F>(value: &Value, fill: &F) -> Result<Value, (String, String)>
-where
-    F: Fn(&Template) -> Result<String, (String, String)>,
-{
-    Ok(match value {
-        Value::String(text) => {
-            let help = "write braces that are no placeholder twice";
-            let template =
-                Template::parse(text).map_err(|error| (error.to_string(), help.to_owned()))?;
-            fill(&template)?.into()
-        }
-        Value::Array(items) => {
-            items.iter().map(|item| filled(item, fill)).collect::<Result<_, _>>()?
-        }
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| Ok((name.clone(), filled(value, fill)?)))
-            .collect::<Result<Map<_, _>, (String, String)>>()?
-            .into(),
-        other => other.clone(),
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `redmine`: opens a ticket in Redmine.
 
-use crate::api::{self, Api, Body, Effect, hexadecimal, invalid, refused};
+use crate::api::{self, Api, Body, Effect, hexadecimal, invalid, refused, wrong_templates};
 use collect_core::{
     Invalid, TicketSystem,
     secret::SecretSource,
@@ -80,16 +80,14 @@ impl TicketSystem for Redmine {
             let help = "write what stands in the project's address: /projects/IDENTIFIER";
             wrong.push(invalid("project", message, help));
         }
-        for (number, template) in &self.fields {
+        for number in self.fields.keys() {
             if number.parse::<u32>().is_err() {
                 let message = format!("`{number}` is no number of a custom field");
                 let help = "Redmine shows it in the address of the field's page";
                 wrong.push(invalid("fields", message, help));
             }
-            if let Some((message, help)) = Letter::objection(template) {
-                wrong.push(invalid("fields", message, &help));
-            }
         }
+        wrong.extend(wrong_templates(self.fields.values()));
         wrong
     }
 

@@ -2,7 +2,7 @@
 
 mod content;
 
-use crate::api::{self, Api, Effect, Form, invalid, refused};
+use crate::api::{self, Api, Effect, Form, invalid, refused, wrong_templates};
 use collect_core::{
     Invalid, Secret, TicketSystem,
     secret::SecretSource,
@@ -88,11 +88,7 @@ impl TicketSystem for RequestTracker {
             let help = "write the name of the status, `closed = \"resolved\"`";
             wrong.push(invalid("closed", "no status is named", help));
         }
-        for template in self.fields.values() {
-            if let Some((message, help)) = Letter::objection(template) {
-                wrong.push(invalid("fields", message, &help));
-            }
-        }
+        wrong.extend(wrong_templates(self.fields.values()));
         wrong
     }
 

@@ -1,6 +1,6 @@
 //! `roundup`: opens an issue in Roundup.
 
-use crate::api::{self, Api, Effect, Form, Sum, invalid, refused};
+use crate::api::{self, Api, Effect, Form, Sum, invalid, refused, wrong_templates};
 use collect_core::{
     Invalid, TicketSystem,
     secret::SecretSource,
@@ -83,7 +83,7 @@ impl TicketSystem for Roundup {
             let help = "write the name of the tracker's status, `closed = \"resolved\"`";
             wrong.push(invalid("closed", "no status is named", help));
         }
-        for (name, template) in &self.fields {
+        for name in self.fields.keys() {
             if OWN.contains(&name.as_str()) {
                 let message = format!("`{name}` is set by the bundle");
                 let help = "`title` and `body` say what an issue is called and begins with";
@@ -95,10 +95,8 @@ impl TicketSystem for Roundup {
                 let help = "write the name that it has in the tracker's `schema.py`";
                 wrong.push(invalid("fields", message, help));
             }
-            if let Some((message, help)) = Letter::objection(template) {
-                wrong.push(invalid("fields", message, &help));
-            }
         }
+        wrong.extend(wrong_templates(self.fields.values()));
         wrong
     }
 

@@ -1,6 +1,6 @@
 //! `servicenow`: opens a record in `ServiceNow`.
 
-use crate::api::{self, Api, Body, Effect, hexadecimal, invalid, refused};
+use crate::api::{self, Api, Body, Effect, hexadecimal, invalid, refused, wrong_templates};
 use collect_core::{
     Invalid, TicketSystem,
     secret::SecretSource,
@@ -107,7 +107,7 @@ impl TicketSystem for ServiceNow {
                 wrong.push(invalid(option, message, "it has small letters, digits and `_` only"));
             }
         }
-        for (name, template) in &self.fields {
+        for name in self.fields.keys() {
             if !is_name(name) {
                 let message = format!("`{name}` is no name of a column");
                 let help = "write its name in the database: `assignment_group`";
@@ -117,10 +117,8 @@ impl TicketSystem for ServiceNow {
                 let message = format!("`{name}` is given by the report");
                 wrong.push(invalid("fields", message, "take it out of `fields`"));
             }
-            if let Some((message, help)) = Letter::objection(template) {
-                wrong.push(invalid("fields", message, &help));
-            }
         }
+        wrong.extend(wrong_templates(self.fields.values()));
         wrong
     }
 

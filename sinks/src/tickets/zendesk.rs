@@ -2,6 +2,7 @@
 
 use crate::api::{
     self, Api, Body, Effect, has_all, invalid, is_address, is_value, missing, refused,
+    wrong_templates,
 };
 use collect_core::{
     Invalid, TicketSystem,
@@ -131,16 +132,14 @@ impl TicketSystem for Zendesk {
                 wrong.push(invalid("tags", message, "write each tag by itself, without spaces"));
             }
         }
-        for (number, template) in &self.fields {
+        for number in self.fields.keys() {
             if number.parse::<u64>().is_err() {
                 let message = format!("`{number}` is no number of a custom field");
                 let help = "Zendesk shows it in the list of fields (Admin Center, Tickets, Fields)";
                 wrong.push(invalid("fields", message, help));
             }
-            if let Some((message, help)) = Letter::objection(template) {
-                wrong.push(invalid("fields", message, &help));
-            }
         }
+        wrong.extend(wrong_templates(self.fields.values()));
         wrong
     }
 

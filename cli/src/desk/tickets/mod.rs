@@ -103,10 +103,12 @@ impl Watch for Hasty {
 /// The settings of the ticket function, if the file holds those and no profile.
 fn settings(file: &str) -> Result<Option<TicketSettings>, Failure> {
     let Ok(text) = fs::read_to_string(file) else { return Ok(None) };
-    let is_section = |line: &str| {
-        ["[ticket]", "[product.", "identity"].iter().any(|own| line.trim_start().starts_with(own))
+    let is_own = |line: &str| {
+        let line = line.trim_start();
+        let key = line.split('=').next().unwrap_or_default().trim_end();
+        line.starts_with("[ticket]") || line.starts_with("[product.") || key == "identity"
     };
-    if !text.lines().any(is_section) {
+    if !text.lines().any(is_own) {
         return Ok(None);
     }
     TicketSettings::parse(&text).map(Some).map_err(|why| {
