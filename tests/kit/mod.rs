@@ -53,11 +53,11 @@ pub(crate) use ticket_server::{FoundTicket, TICKET_SERVERS, TicketServer};
 
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeSet,
     ffi::OsStr,
     fmt::Write as _,
     io::Write as _,
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, PoisonError},
@@ -139,19 +139,23 @@ pub(crate) fn sha256_base64(bytes: &[u8]) -> String {
     base64::Engine::encode(&base64::engine::general_purpose::STANDARD, Sha256::digest(bytes))
 }
 
+/// Where [`free_ports`] looks: below those that the kernel gives to clients and to servers that take
+/// any (`ip_local_port_range`, 32768 and more), of which one could be in use by the time that a server
+/// binds it.
+const PORTS: Range<u16> = 20_000..32_000;
+
 /// Ports on loopback that nobody listens on, and that no other test got.
 pub(crate) fn free_ports(count: usize) -> Vec<u16> {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut held, mut ports) = (Vec::new(), Vec::new());
-    while ports.len() < count {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        if given.insert(port) {
-            ports.push(port);
-        }
-        held.push(listener);
-    }
+    static NEXT: Mutex<Option<u16>> = Mutex::new(None);
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    // Where another run of the tests is under way, it begins somewhere else.
+    let somewhere = std::process::id() as usize * 97 % PORTS.len();
+    let first = next.unwrap_or(PORTS.start + somewhere as u16);
+    let all = (first..PORTS.end).chain(PORTS.start..first);
+    let free = all.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let ports: Vec<_> = free.take(count).collect();
+    assert_eq!(ports.len(), count, "no port is free");
+    *next = ports.last().map(|last| if *last + 1 < PORTS.end { last + 1 } else { PORTS.start });
     ports
 }
 
