@@ -37,6 +37,37 @@ pub trait Collector: Send + Sync {
     fn estimate(&self, _host: &dyn crate::host::Host, _window: &crate::Window) -> Option<u64> {
         None
     }
+
+    /// What this user is refused here and root would see, each a path or a few words: `/dev/kmsg`,
+    /// `open files of other users' processes`.
+    ///
+    /// Shown by a dry run, so it starts nothing and reads no content; opening a regular file to see
+    /// whether that is allowed is fine.
+    fn refused(&self, _host: &dyn crate::host::Host, _window: &crate::Window) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl<T: Collector + ?Sized> Collector for Box<T> {
+    fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+        (**self).collect(out)
+    }
+
+    fn check(&self) -> Vec<Invalid> {
+        (**self).check()
+    }
+
+    fn describe(&self) -> Option<String> {
+        (**self).describe()
+    }
+
+    fn estimate(&self, host: &dyn crate::host::Host, window: &crate::Window) -> Option<u64> {
+        (**self).estimate(host, window)
+    }
+
+    fn refused(&self, host: &dyn crate::host::Host, window: &crate::Window) -> Vec<String> {
+        (**self).refused(host, window)
+    }
 }
 
 /// What is wrong with an option that has the right type.

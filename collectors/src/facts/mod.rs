@@ -5,6 +5,7 @@ pub(crate) mod devices;
 pub(crate) mod firewall;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
+pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod settings;
 pub(crate) mod sockets;

@@ -9,8 +9,8 @@ pub(crate) struct Table<const N: usize> {
 
 impl<const N: usize> Table<N> {
     /// A table with these headings.
-    pub(crate) fn new(headings: [&str; N]) -> Self {
-        Self { rows: vec![headings.map(str::to_owned)] }
+    pub(crate) fn new(headings: [impl Into<String>; N]) -> Self {
+        Self { rows: vec![headings.map(Into::into)] }
     }
 
     /// Adds a row. An empty cell is shown as `-`, so that columns can be counted.

@@ -7,6 +7,7 @@ use crate::{
     gather::{Gathered, Resources, gather},
     host::Host,
     plan::{Plan, Selection},
+    plugin::Plugin,
     profile::{Compression, Limits, ReportForm, Step, StepOptions},
     redact::{Redaction, Rule},
     report::Report,
@@ -27,6 +28,24 @@ impl Trial {
     /// Runs one collector, as the step `test`.
     pub fn of(collector: impl Collector + 'static) -> Self {
         Self::none().step("test", collector, StepOptions::default())
+    }
+
+    /// Runs the collector that a profile calls `name`, with these options, as the step `test`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no such collector is linked, or the options are wrong.
+    pub fn plugin(name: &str, options: &str) -> Self {
+        let mut plugins = inventory::iter::<Plugin<dyn Collector>>.into_iter();
+        let plugin = plugins.find(|plugin| plugin.name == name);
+        let plugin = plugin.unwrap_or_else(|| panic!("no collector `{name}` is linked"));
+        let options = format!("{{ {options} }}");
+        let options = toml::de::ValueDeserializer::parse(&options);
+        let mut unknown = |path: serde_ignored::Path<'_>| panic!("no option `{path}`");
+        let collector = plugin.build(options.expect("options in TOML"), &mut unknown);
+        let collector = collector.expect("options of the right types");
+        assert_eq!(collector.check(), [], "wrong options");
+        Self::of(collector)
     }
 
     /// Runs nothing yet.

@@ -1,0 +1,41 @@
+//! A collector and a stock tool look at the same host at the same moment.
+
+use collect_core::{
+    host::Machine,
+    testkit::{Collected, Trial},
+};
+use serde_json::Value;
+use std::process::Command;
+
+/// What the collector of that name gathers here; `options` as in a profile, on one line.
+pub(crate) fn collected(name: &str, options: &str) -> Collected {
+    collect_collectors::link();
+    Trial::plugin(name, options).on(Machine::new())
+}
+
+/// An entry that is JSON.
+pub(crate) fn json(collected: &Collected, entry: &str) -> Value {
+    serde_json::from_str(collected.text(entry)).expect("JSON")
+}
+
+/// What a stock tool prints. None, and a word about it, where it is not installed or cannot do its
+/// work here: the test skips then.
+pub(crate) fn stock(argv: &[&str]) -> Option<String> {
+    let ran = Command::new(argv[0]).args(&argv[1..]).env("LC_ALL", "C").output();
+    match ran {
+        Ok(ran) if ran.status.success() => Some(String::from_utf8(ran.stdout).expect("UTF-8")),
+        Ok(ran) => {
+            println!("skipped: {argv:?} says {}", String::from_utf8_lossy(&ran.stderr));
+            None
+        }
+        Err(error) => {
+            println!("skipped: {argv:?}: {error}");
+            None
+        }
+    }
+}
+
+/// The same, read as JSON.
+pub(crate) fn stock_json(argv: &[&str]) -> Option<Value> {
+    stock(argv).map(|text| serde_json::from_str(&text).expect("JSON"))
+}

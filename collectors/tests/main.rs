@@ -1,0 +1,8 @@
+//! The collectors on the real host that runs the tests: what they say is what stock tools say.
+#![expect(clippy::disallowed_types, reason = "tests ask the stock tools")]
+
+mod kit;
+
+mod stock {
+    automod::dir!("tests/stock");
+}
