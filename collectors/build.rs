@@ -2,7 +2,7 @@
 //! `automod` makes would not notice.
 
 fn main() {
-    for folder in ["src/plugins", "src/redactors"] {
+    for folder in ["src/plugins", "src/redactors", "tests/stock"] {
         println!("cargo::rerun-if-changed={folder}");
     }
 }
