@@ -1,5 +1,6 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
+pub(crate) mod certificates;
 pub(crate) mod command_lines;
 pub(crate) mod devices;
 pub(crate) mod firewall;
@@ -11,7 +12,10 @@ pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod netlink;
+pub(crate) mod paths;
+pub(crate) mod reach;
 pub(crate) mod routes;
 pub(crate) mod settings;
 pub(crate) mod sockets;
 pub(crate) mod table;
+pub(crate) mod tls;

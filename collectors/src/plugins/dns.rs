@@ -3,12 +3,13 @@
 use crate::facts::{
     kernel_files::{children, exists, value},
     listing,
+    reach::look_up,
 };
 use collect_core::{CollectError, Collector, Output, collector::Invalid, host::Host};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
-use std::{net::IpAddr, path::Path, time::Duration};
+use std::path::Path;
 
 /// How names are looked up, and how long it takes.
 ///
@@ -59,18 +60,6 @@ const FOLDERS: [&str; 5] = [
     "/etc/dnsmasq.d",
 ];
 
-/// Twice as long as the resolver waits for one name server (`resolv.conf(5)`).
-const PATIENCE: Duration = Duration::from_secs(10);
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct LookUp<'a> {
-    name: &'a str,
-    addresses: Vec<IpAddr>,
-    milliseconds: f64,
-    error: Option<String>,
-}
-
 impl Collector for Dns {
     fn check(&self) -> Vec<Invalid> {
         let wrong = self.resolve.iter().filter(|name| name.trim().is_empty() || name.contains('/'));
@@ -100,25 +89,11 @@ impl Collector for Dns {
                 if out.deadline().passed() {
                     break;
                 }
-                rows.push(look_up(out, name));
+                rows.push(look_up(host, name, out.deadline()));
             }
             listing::write(out, "look-ups", ["name", "milliseconds", "addresses", "error"], &rows)?;
         }
         Ok(())
-    }
-}
-
-fn look_up<'n>(out: &Output<'_>, name: &'n str) -> LookUp<'n> {
-    let host = out.host();
-    let start = host.uptime();
-    let found = host.resolve(name, &out.deadline().within(PATIENCE));
-    let took = host.uptime().saturating_sub(start);
-    let milliseconds = (took.as_secs_f64() * 1e6).round() / 1e3;
-    match found {
-        Ok(addresses) => LookUp { name, addresses, milliseconds, error: None },
-        Err(error) => {
-            LookUp { name, addresses: Vec::new(), milliseconds, error: Some(error.to_string()) }
-        }
     }
 }
 
