@@ -8,9 +8,8 @@ pub(crate) fn frameworks(host: &dyn Host) -> Vec<&'static str> {
     let modules = value(host, "/proc/modules").unwrap_or_default();
     let loaded = |module| modules.lines().any(|line| line.split(' ').next() == Some(module));
     let release = value(host, "/proc/sys/kernel/osrelease").unwrap_or_default();
-    let builtin =
-        value(host, format!("/lib/modules/{release}/modules.builtin")).unwrap_or_default();
-    let built_in = |module| builtin.lines().any(|line| line.ends_with(&format!("/{module}.ko")));
+    let linked = value(host, format!("/lib/modules/{release}/modules.builtin")).unwrap_or_default();
+    let built_in = |module| linked.lines().any(|line| line.ends_with(&format!("/{module}.ko")));
     let has = |module| {
         // The list of its tables is there as soon as it is (for those that have one).
         loaded(module) || built_in(module) || exists(host, format!("/proc/net/{module}_names"))

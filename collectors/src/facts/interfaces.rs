@@ -65,7 +65,8 @@ pub(crate) struct Traffic {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Address {
     pub(crate) interface: String,
-    pub(crate) address: String,
+    #[serde(rename = "address")]
+    pub(crate) written: String,
     pub(crate) family: &'static str,
     pub(crate) scope: String,
     pub(crate) flags: Vec<String>,
@@ -94,7 +95,7 @@ pub(crate) fn interfaces(
     } else {
         for interface in &mut interfaces {
             let own = addresses.iter().filter(|address| address.interface == interface.name);
-            interface.addresses = own.map(|address| address.address.clone()).collect();
+            interface.addresses = own.map(|address| address.written.clone()).collect();
         }
     }
     for interface in &mut interfaces {
@@ -110,7 +111,7 @@ fn of_link(link: LinkMessage, names: &BTreeMap<u32, String>) -> Interface {
         flags: flags(link.header.flags.iter_names()),
         ..Interface::default()
     };
-    let named = |index| Some(names.get(&index).cloned().unwrap_or_else(|| format!("#{index}")));
+    let called = |index| Some(names.get(&index).cloned().unwrap_or_else(|| format!("#{index}")));
     for attribute in link.attributes {
         match attribute {
             LinkAttribute::IfName(name) => interface.name = name,
@@ -121,9 +122,9 @@ fn of_link(link: LinkMessage, names: &BTreeMap<u32, String>) -> Interface {
             LinkAttribute::Mtu(mtu) => interface.mtu = Some(mtu.into()),
             LinkAttribute::Qdisc(name) => interface.queue_discipline = Some(name),
             LinkAttribute::TxQueueLen(length) => interface.queue_length = Some(length),
-            LinkAttribute::Controller(index) => interface.member_of = named(index),
+            LinkAttribute::Controller(index) => interface.member_of = called(index),
             LinkAttribute::Link(index) if index != link.header.index && index != 0 => {
-                interface.upon = named(index);
+                interface.upon = called(index);
             }
             LinkAttribute::IfAlias(alias) => interface.alias = Some(alias),
             LinkAttribute::Carrier(carrier) => interface.carrier = Some(carrier != 0),
@@ -135,7 +136,9 @@ fn of_link(link: LinkMessage, names: &BTreeMap<u32, String>) -> Interface {
                 interface.sent = Some(sent(&counters));
             }
             LinkAttribute::LinkInfo(infos) => {
-                infos.iter().for_each(|info| kind(info, &mut interface));
+                for info in &infos {
+                    kind(info, &mut interface);
+                }
             }
             _ => {}
         }
@@ -231,7 +234,7 @@ fn of_address(message: AddressMessage, names: &BTreeMap<u32, String>) -> Option<
     let index = message.header.index;
     let mut address = Address {
         interface: names.get(&index).cloned().unwrap_or_else(|| format!("#{index}")),
-        address: String::new(),
+        written: String::new(),
         family,
         scope: match message.header.scope {
             AddressScope::Universe => "global".to_owned(),
@@ -262,7 +265,7 @@ fn of_address(message: AddressMessage, names: &BTreeMap<u32, String>) -> Option<
     }
     // `IFA_ADDRESS` is the peer's where `IFA_LOCAL` is there and different (`rtnetlink(7)`).
     let own = local.or(remote)?;
-    address.address = format!("{own}/{}", message.header.prefix_len);
+    address.written = format!("{own}/{}", message.header.prefix_len);
     address.peer = remote.filter(|peer| *peer != own);
     Some(address)
 }

@@ -15,7 +15,7 @@ pub(crate) fn expand(host: &dyn Host, pattern: &str, deadline: &Deadline) -> Vec
     let mut parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     parts.reverse();
     let mut found = Vec::new();
-    walk(host, PathBuf::from("/"), &mut parts, deadline, &mut found);
+    walk(host, Path::new("/"), &mut parts, deadline, &mut found);
     found.sort();
     found.dedup();
     found
@@ -29,7 +29,7 @@ pub(crate) fn is_pattern(pattern: &str) -> bool {
 /// `left` holds the names that are still to come, the next one last.
 fn walk(
     host: &dyn Host,
-    at: PathBuf,
+    at: &Path,
     left: &mut Vec<&str>,
     deadline: &Deadline,
     found: &mut Vec<PathBuf>,
@@ -38,22 +38,22 @@ fn walk(
         return;
     }
     let Some(part) = left.pop() else {
-        return below(host, &at, DEPTH, deadline, found);
+        return below(host, at, DEPTH, deadline, found);
     };
     if part == "**" {
-        for folder in folders(host, &at, DEPTH, deadline) {
-            walk(host, folder, left, deadline, found);
+        for folder in folders(host, at, DEPTH, deadline) {
+            walk(host, &folder, left, deadline, found);
         }
     } else if part.contains(['*', '?', '[']) {
         if let Ok(pattern) = Pattern::new(part) {
-            for path in children(host, &at) {
+            for path in children(host, at) {
                 if pattern.matches(&name(&path)) {
-                    walk(host, path, left, deadline, found);
+                    walk(host, &path, left, deadline, found);
                 }
             }
         }
     } else {
-        walk(host, at.join(part), left, deadline, found);
+        walk(host, &at.join(part), left, deadline, found);
     }
     left.push(part);
 }

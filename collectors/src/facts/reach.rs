@@ -93,14 +93,13 @@ pub(crate) fn look_up(host: &dyn Host, name: &str, deadline: &Deadline) -> LookU
 /// lasts until `deadline`.
 pub(crate) fn place(host: &dyn Host, place: &Place, deadline: &Deadline) -> Reached {
     let mut reached = Reached::default();
-    let addresses = match place.host.parse::<IpAddr>() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let found = look_up(host, &place.host, deadline);
-            let addresses = found.addresses.clone();
-            reached.look_up = Some(found);
-            addresses
-        }
+    let addresses = if let Ok(address) = place.host.parse::<IpAddr>() {
+        vec![address]
+    } else {
+        let found = look_up(host, &place.host, deadline);
+        let addresses = found.addresses.clone();
+        reached.look_up = Some(found);
+        addresses
     };
     for address in addresses {
         let at = Endpoint::Tcp(SocketAddr::new(address, place.port));

@@ -175,7 +175,7 @@ fn of_route(message: RouteMessage, names: &Names) -> Option<Route> {
                 });
             }
             RouteAttribute::MultiPath(hops) => {
-                route.next_hops = hops.into_iter().map(|hop| next_hop(hop, names)).collect();
+                route.next_hops = hops.iter().map(|hop| next_hop(hop, names)).collect();
             }
             _ => {}
         }
@@ -183,7 +183,7 @@ fn of_route(message: RouteMessage, names: &Names) -> Option<Route> {
     Some(route)
 }
 
-fn next_hop(hop: RouteNextHop, names: &Names) -> NextHop {
+fn next_hop(hop: &RouteNextHop, names: &Names) -> NextHop {
     let gateway = hop.attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::Gateway(by) => ip(by),
         RouteAttribute::Via(by) => via(by),
@@ -254,7 +254,7 @@ fn of_neighbour(message: NeighbourMessage, names: &Names) -> Option<Neighbour> {
     for attribute in message.attributes {
         match attribute {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => {
-                address = Some(ip.into())
+                address = Some(ip.into());
             }
             NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => {
                 address = Some(ip.into());

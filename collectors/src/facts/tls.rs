@@ -103,9 +103,9 @@ pub(crate) fn handshake(
     }
     match shaken {
         Ok(client) => {
-            seen.why_not = verdict.why_not.clone();
+            seen.why_not.clone_from(&verdict.why_not);
             seen.verified = seen.why_not.is_none();
-            seen.version = client.protocol_version().map(|version| version_name(&version));
+            seen.version = client.protocol_version().map(version_name);
             seen.cipher = client.negotiated_cipher_suite().map(|suite| {
                 let name = format!("{:?}", suite.suite());
                 name.replacen("TLS13_", "TLS_", 1)
@@ -120,7 +120,7 @@ pub(crate) fn handshake(
     }
 }
 
-fn version_name(version: &rustls::ProtocolVersion) -> String {
+fn version_name(version: rustls::ProtocolVersion) -> String {
     format!("{version:?}").replace('_', ".")
 }
 
@@ -189,14 +189,14 @@ impl ServerCertVerifier for Witness {
         match &self.verifier {
             None => self.doubt("the host has no certificates of authorities".to_owned()),
             Some(verifier) => {
-                let verified = verifier.verify_server_cert(
+                let trusted = verifier.verify_server_cert(
                     end_entity,
                     intermediates,
                     server_name,
                     ocsp_response,
                     self.now,
                 );
-                if let Err(error) = verified {
+                if let Err(error) = trusted {
                     self.doubt(explain(&error));
                 }
             }

@@ -11,7 +11,6 @@ use collect_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Whether services can be reached, by TCP and by TLS.
 ///
@@ -147,7 +146,7 @@ mod tests {
         host::Endpoint,
         testkit::{FakeHost, Trial},
     };
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn rows(options: &str, host: FakeHost) -> Value {
         let collected = Trial::plugin("connect", options).on(host);

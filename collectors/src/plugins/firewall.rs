@@ -100,7 +100,9 @@ fn below(host: &dyn Host, path: PathBuf) -> Vec<PathBuf> {
             Ok(info) if info.kind == FileKind::Directory && depth > 0 => {
                 match host.entries(&path) {
                     Ok(paths) => {
-                        paths.into_iter().for_each(|path| walk(host, path, depth - 1, files))
+                        for path in paths {
+                            walk(host, path, depth - 1, files);
+                        }
                     }
                     // Named, so that it is noted.
                     Err(_) => files.push(path),

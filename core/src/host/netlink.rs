@@ -74,12 +74,13 @@ fn take(mut received: &[u8], answer: &mut NetworkTables) -> io::Result<bool> {
         return Ok(true);
     }
     while let Some((header, _)) = received.split_first_chunk::<HEADER>() {
-        let [a, b, c, d, e, f, ..] = *header;
-        let length = u32::from_ne_bytes([a, b, c, d]) as usize;
+        let (length, rest) = header.split_first_chunk().expect("a header has four bytes");
+        let (kind, _) = rest.split_first_chunk().expect("and two more");
+        let length = u32::from_ne_bytes(*length) as usize;
         let Some(message) = received.get(..length).filter(|_| length >= HEADER) else {
             return Err(io::Error::other("the kernel's answer is cut"));
         };
-        match u16::from_ne_bytes([e, f]) {
+        match u16::from_ne_bytes(*kind) {
             DONE => return Ok(true),
             ERROR => return refusal(&message[HEADER..]),
             _ if answer.messages.len() + length > MOST => {
