@@ -34,12 +34,21 @@ pub(crate) struct Firewall {}
 
 collect_core::register!("firewall" => Firewall as Collector);
 
-/// The folders of front ends: their name, and where they keep their files.
-const FRONT_ENDS: [(&str, &[&str]); 4] = [
-    ("nftables", &["/etc/nftables.conf", "/etc/sysconfig/nftables.conf", "/etc/nftables"]),
-    ("iptables", &["/etc/iptables", "/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"]),
-    ("firewalld", &["/etc/firewalld"]),
-    ("ufw", &["/etc/ufw", "/etc/default/ufw"]),
+/// The front ends: their name, a file or folder that only they have, and where they keep their files.
+const FRONT_ENDS: [(&str, &str, &[&str]); 4] = [
+    (
+        "nftables",
+        "/etc/nftables.conf",
+        &["/etc/nftables.conf", "/etc/sysconfig/nftables.conf", "/etc/nftables"],
+    ),
+    (
+        "iptables",
+        "/etc/iptables",
+        &["/etc/iptables", "/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"],
+    ),
+    ("firewalld", "/etc/firewalld", &["/etc/firewalld"]),
+    // Services put files for it into its folder.
+    ("ufw", "/etc/ufw/ufw.conf", &["/etc/ufw", "/etc/default/ufw"]),
 ];
 
 /// `CAP_NET_ADMIN` of `capabilities(7)`.
@@ -49,9 +58,8 @@ impl Collector for Firewall {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         let host = out.host();
         let frameworks = firewall::frameworks(host);
-        let configured =
-            FRONT_ENDS.iter().filter(|(_, paths)| paths.iter().any(|path| exists(host, path)));
-        let configured: Vec<_> = configured.map(|(name, _)| *name).collect();
+        let configured = FRONT_ENDS.iter().filter(|(_, mark, _)| exists(host, mark));
+        let configured: Vec<_> = configured.map(|(name, ..)| *name).collect();
         if frameworks.is_empty() && configured.is_empty() {
             out.absent("firewall", "the kernel has none loaded, and none is configured");
             return Ok(());
@@ -65,7 +73,7 @@ impl Collector for Firewall {
         });
         out.json("summary.json", &summary)?;
         write_rules(out)?;
-        let files = FRONT_ENDS.iter().flat_map(|(_, paths)| paths.iter());
+        let files = FRONT_ENDS.iter().flat_map(|(.., paths)| paths.iter());
         let files: Vec<PathBuf> = files.flat_map(|path| below(host, PathBuf::from(path))).collect();
         files.into_iter().try_for_each(|path| out.file(path))
     }

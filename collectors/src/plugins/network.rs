@@ -8,10 +8,13 @@ use crate::facts::{
     netlink,
     routes::{Names, neighbours, routes, rules},
 };
-use collect_core::{CollectError, Collector, Output, host::NetworkTable};
+use collect_core::{
+    CollectError, Collector, Output, Window,
+    host::{Host, NetworkTable},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{fmt::Write, path::PathBuf};
+use std::{fmt::Write, io, path::PathBuf};
 
 /// Interfaces, addresses, routes and neighbours.
 ///
@@ -96,48 +99,63 @@ impl Collector for Network {
         counters.chain(bonds).try_for_each(|path| out.file(path))?;
         write_configuration(out)
     }
+
+    fn refused(&self, host: &dyn Host, _: &Window) -> Vec<String> {
+        let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let others = host.link("/proc/1/ns/net".as_ref()).is_err_and(|error| denied(&error));
+        let others = others.then(|| "network namespaces of other users' processes".to_owned());
+        let files = configured(host).into_iter().filter(|path| {
+            let opened = host.canonical(path).and_then(|path| host.open(&path));
+            opened.is_err_and(|error| denied(&error))
+        });
+        others.into_iter().chain(files.map(|path| path.display().to_string())).collect()
+    }
 }
 
 fn write_configuration(out: &mut Output<'_>) -> Result<(), CollectError> {
-    let host = out.host();
+    for file in configured(out.host()) {
+        if let Some(bytes) = out.read(&file)? {
+            let text = without_keys(&String::from_utf8_lossy(&bytes));
+            out.text(file.to_string_lossy().trim_start_matches('/'), &text)?;
+        }
+    }
+    Ok(())
+}
+
+/// The files in which interfaces are configured.
+fn configured(host: &dyn Host) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     for (path, endings) in CONFIGURED {
-        let files = if endings.is_empty() {
-            Vec::from_iter(exists(host, path).then(|| PathBuf::from(path)))
+        if endings.is_empty() {
+            files.extend(exists(host, path).then(|| PathBuf::from(path)));
         } else {
             let counts = |path: &PathBuf| {
                 let name = path.to_string_lossy();
                 // Red Hat keeps keys in files of their own.
                 endings.iter().any(|ending| name.ends_with(ending)) && !name.contains("/keys-")
             };
-            children(host, path).into_iter().filter(counts).collect()
-        };
-        for file in files {
-            if let Some(bytes) = out.read(&file)? {
-                let text = without_keys(&String::from_utf8_lossy(&bytes));
-                out.text(file.to_string_lossy().trim_start_matches('/'), &text)?;
-            }
+            files.extend(children(host, path).into_iter().filter(counts));
         }
     }
-    Ok(())
+    files
 }
 
-/// The text without the values of lines that may hold a key.
+/// The text without what follows a word that may name a key, in any of their notations: `psk=…`,
+/// `wpa-psk …`, `{ password: … }`.
 fn without_keys(text: &str) -> String {
     let mut kept = String::new();
     for line in text.lines() {
-        let lower = line.to_lowercase();
-        let name = lower.find(|letter: char| "=:".contains(letter));
-        let name = name.or_else(|| {
-            lower.trim_start().find(' ').map(|at| at + lower.len() - lower.trim_start().len())
+        let lower = line.to_ascii_lowercase();
+        let word = KEYS.iter().filter_map(|key| lower.find(key)).min();
+        let end = word.and_then(|at| {
+            let rest = lower[at..].find(|letter: char| " =:\t".contains(letter));
+            rest.map(|length| at + length + 1)
         });
-        match name {
-            Some(at) if KEYS.iter().any(|key| lower[..at].contains(key)) => {
-                // Lower case may be of another length in other scripts.
-                let shown: String = line.chars().take(lower[..at].chars().count() + 1).collect();
-                writeln!(kept, "{shown} (left out)").expect("a string takes everything");
-            }
-            _ => writeln!(kept, "{line}").expect("a string takes everything"),
+        match end {
+            Some(end) => writeln!(kept, "{} (left out)", &line[..end]),
+            None => writeln!(kept, "{line}"),
         }
+        .expect("a string takes everything");
     }
     kept
 }
@@ -292,13 +310,13 @@ mod tests {
         let host = FakeHost::new()
             .file(
                 "/etc/network/interfaces",
-                "iface wlan0 inet dhcp\n  wpa-ssid cafe\n  wpa-psk made up\n",
+                "iface wlan0 inet dhcp\n  wpa-ssid cafe\n  wpa-psk made:up=too\n",
             )
             .file(
                 "/etc/systemd/network/wg.netdev",
                 "[WireGuard]\nPrivateKey=made-up=\nListenPort=51820\n",
             )
-            .file("/etc/netplan/a.yaml", "    password: made-up\n    dhcp4: true\n")
+            .file("/etc/netplan/a.yaml", "    \"cafe\": {password: made-up}\n    dhcp4: true\n")
             .file("/etc/sysconfig/network-scripts/keys-wlan0", "KEY=made-up\n");
         let collected = Trial::of(Network::default()).on(host);
         for entry in
@@ -309,6 +327,14 @@ mod tests {
         }
         assert!(collected.text("etc/network/interfaces").contains("wpa-ssid cafe"));
         assert!(!collected.paths().iter().any(|path| path.contains("keys-")));
+    }
+
+    #[test]
+    fn what_is_refused_is_said_beforehand() {
+        let host =
+            FakeHost::new().denied("/etc/netplan/a.yaml").file("/etc/network/interfaces", "");
+        let refused = Network::default().refused(&host, &Window::default());
+        assert_eq!(refused, ["/etc/netplan/a.yaml"]);
     }
 
     #[test]

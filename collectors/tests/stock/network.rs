@@ -208,6 +208,29 @@ fn ss(options: &str) -> Option<Vec<Vec<String>>> {
     Some(rows.collect())
 }
 
+/// The rows that are the same before and after but for who holds the socket: for a moment also a
+/// child that has not yet become another program. What comes or goes belongs to others.
+fn lasting(
+    before: &[Vec<String>],
+    after: &[Vec<String>],
+    same: usize,
+) -> Vec<(Vec<String>, [String; 2])> {
+    let rows = before.iter().filter_map(|row| {
+        let later = after.iter().find(|later| later[..same] == row[..same])?;
+        let users = |row: &[String]| row[same..].join(" ");
+        Some((row[..same].to_vec(), [users(row), users(later)]))
+    });
+    rows.collect()
+}
+
+fn held_by(ours: &Value, users: &[String; 2]) {
+    let held = match ours["process-id"].as_u64() {
+        Some(id) => users.iter().any(|users| users.contains(&format!("pid={id},"))),
+        None => users.iter().any(String::is_empty),
+    };
+    assert!(held, "{ours} is held by {users:?}");
+}
+
 /// `*:22` and `[::]:22` are one address; a wildcard port is 0.
 fn address(written: &str) -> String {
     let (ip, port) = written.rsplit_once(':').expect("an address");
@@ -238,20 +261,15 @@ fn what_listens_and_who_is_what_ss_says() {
             return;
         };
         let (ours, after) = after;
-        // What comes or goes meanwhile belongs to others.
-        let lasting: Vec<_> = before.iter().filter(|row| after.contains(row)).collect();
+        let lasting = lasting(&before, &after, 5);
         assert!(!lasting.is_empty(), "this test itself listens");
-        for row in lasting {
-            let [state, received, _sent, local, _remote, ..] = &row[..] else { panic!("{row:?}") };
+        for (row, users) in lasting {
+            let [state, received, _sent, local, _remote] = &row[..] else { panic!("{row:?}") };
             let local = address(local);
             let ours = ours.get(&local).unwrap_or_else(|| panic!("{row:?} is missing"));
             assert_eq!(text(&ours["state"]), state);
             assert_eq!(ours["receive-queue"], received.parse::<u64>().unwrap(), "{row:?}");
-            let users = row.get(5).map(String::as_str).unwrap_or_default();
-            match ours["process-id"].as_u64() {
-                Some(id) => assert!(users.contains(&format!("pid={id},")), "{ours}, {users}"),
-                None => assert!(users.is_empty(), "{users} of {ours}"),
-            }
+            held_by(ours, &users);
         }
     }
     drop((client, datagrams, six));
@@ -270,18 +288,18 @@ fn connections_are_what_ss_says() {
         .iter()
         .map(|row| (["local", "remote"].map(|key| text(&row[key]).to_owned()), row))
         .collect();
-    let lasting = before.iter().filter(|row| after.contains(row) && row[0] != "LISTEN");
     let mut compared = 0;
-    for row in lasting {
-        let [state, received, sent, local, remote, ..] = &row[..] else { panic!("{row:?}") };
+    for (row, users) in lasting(&before, &after, 5) {
+        let [state, received, sent, local, remote] = &row[..] else { panic!("{row:?}") };
+        if state == "LISTEN" {
+            continue;
+        }
         let ours = ours.get(&[address(local), address(remote)]);
         let ours = ours.unwrap_or_else(|| panic!("{row:?} is missing"));
         assert_eq!(text(&ours["state"]), state);
         assert_eq!(ours["receive-queue"], received.parse::<u64>().unwrap(), "{row:?}");
         assert_eq!(ours["send-queue"], sent.parse::<u64>().unwrap(), "{row:?}");
-        if let Some(id) = ours["process-id"].as_u64() {
-            assert!(row[5].contains(&format!("pid={id},")), "{ours}, {row:?}");
-        }
+        held_by(ours, &users);
         compared += 1;
     }
     assert!(compared >= 2, "both ends of this test's own connection");
@@ -300,8 +318,11 @@ fn unix_sockets_that_listen_are_what_ss_says() {
     let ours: BTreeMap<u64, &Value> =
         list(&ours).iter().map(|row| (row["inode"].as_u64().unwrap(), row)).collect();
     let mut own = false;
-    for row in before.iter().filter(|row| after.contains(row) && row[1] == "LISTEN") {
-        let [kind, _, _, _, path_shown, inode, ..] = &row[..] else { panic!("{row:?}") };
+    for (row, users) in lasting(&before, &after, 8) {
+        let [kind, state, _, _, path_shown, inode, ..] = &row[..] else { panic!("{row:?}") };
+        if state != "LISTEN" {
+            continue;
+        }
         let ours = ours.get(&inode.parse().unwrap());
         let ours = ours.unwrap_or_else(|| panic!("{row:?} is missing"));
         assert_eq!(text(&ours["path"]), path_shown);
@@ -312,8 +333,7 @@ fn unix_sockets_that_listen_are_what_ss_says() {
             other => panic!("{other} cannot listen"),
         };
         assert_eq!(kind, short);
-        let id = &ours["process-id"];
-        assert!(id.is_null() || row.last().unwrap().contains(&format!("pid={id},")), "{row:?}");
+        held_by(ours, &users);
         own |= path_shown == path.to_str().unwrap();
     }
     assert!(own, "this test's own socket");
