@@ -58,7 +58,7 @@ pub(crate) fn read(der: &[u8], now: Timestamp) -> Result<Certificate, String> {
         self_signed: content.subject() == content.issuer(),
         subject,
         issuer,
-        serial: hexadecimal(content.serial_number().as_bytes()),
+        serial: serial(content.serial_number().as_bytes()),
         not_before,
         not_after,
         expires_in_days: not_after
@@ -146,6 +146,14 @@ fn called(algorithm: &ObjectIdentifier) -> String {
     DB.by_oid(algorithm).map_or_else(|| algorithm.to_string(), str::to_owned)
 }
 
+/// A number in DER has a zero before it if its first bit is set; without it, it would be negative.
+fn serial(bytes: &[u8]) -> String {
+    match bytes {
+        [0, rest @ ..] if !rest.is_empty() => hexadecimal(rest),
+        _ => hexadecimal(bytes),
+    }
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02X}").expect("a string takes everything");
@@ -175,6 +183,11 @@ pub(crate) mod tests {
         assert_eq!(web.expires_in_days, Some(7));
         let later: Timestamp = "2026-01-10T00:00:01Z".parse().unwrap();
         assert_eq!(read(&found[0], later).unwrap().expires_in_days, Some(-1));
+    }
+
+    #[test]
+    fn serial_numbers_are_written_as_openssl_does() {
+        assert_eq!([&[0, 0x9e][..], &[0], &[0x0f, 1]].map(serial), ["9E", "00", "0F01"]);
     }
 
     #[test]
