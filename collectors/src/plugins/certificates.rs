@@ -4,7 +4,7 @@ use crate::facts::{
     certificates::{self, Certificate},
     kernel_files::name,
     listing,
-    paths::{expand, is_pattern},
+    paths::{Found, expand, is_pattern},
 };
 use collect_core::{
     CollectError, Collector, Invalid, Output, Window,
@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -135,7 +134,11 @@ impl Collector for Certificates {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         let host = out.host();
         let (mut rows, mut holders) = (Vec::new(), Vec::new());
-        let mut paths = Vec::from_iter(self.candidates(host, out.deadline()));
+        let candidates = self.candidates(host, out.deadline());
+        for folder in &candidates.refused {
+            out.failed(&folder.display().to_string(), &io::ErrorKind::PermissionDenied.into());
+        }
+        let mut paths = Vec::from_iter(candidates.files);
         if paths.len() > MOST {
             out.truncated(
                 "certificates",
@@ -158,7 +161,7 @@ impl Collector for Certificates {
                 Err(error) => out.failed(&path.display().to_string(), &error),
             }
         }
-        if holders.is_empty() {
+        if holders.is_empty() && candidates.refused.is_empty() {
             out.absent("certificates", "no file with a certificate was found");
             return Ok(());
         }
@@ -177,22 +180,20 @@ impl Collector for Certificates {
 
     fn refused(&self, host: &dyn Host, _: &Window) -> Vec<String> {
         let deadline = Deadline::after(Duration::from_secs(2), Arc::default());
-        let paths = self.candidates(host, &deadline).into_iter().take(100);
-        let refused = paths.filter(|path| {
-            let opened = host.canonical(path).and_then(|path| host.open(&path));
-            opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-        });
-        refused.map(|path| path.display().to_string()).collect()
+        self.candidates(host, &deadline).not_readable(host)
     }
 }
 
 impl Certificates {
-    fn candidates(&self, host: &dyn Host, deadline: &Deadline) -> BTreeSet<PathBuf> {
-        let found = self.paths.iter().flat_map(|pattern| {
-            let found = expand(host, pattern, deadline).into_iter();
-            found.filter(move |path| path == Path::new(pattern) || is_named_so(path))
-        });
-        found.collect()
+    fn candidates(&self, host: &dyn Host, deadline: &Deadline) -> Found {
+        let mut all = Found::default();
+        for pattern in &self.paths {
+            let found = expand(host, pattern, deadline);
+            let named = |path: &PathBuf| path == Path::new(pattern) || is_named_so(path);
+            all.files.extend(found.files.into_iter().filter(named));
+            all.refused.extend(found.refused);
+        }
+        all
     }
 }
 
@@ -332,5 +333,10 @@ mod tests {
         let host = FakeHost::new().denied("/etc/ssl/own.pem");
         let refused = Certificates::default().refused(&host, &Window::default());
         assert_eq!(refused, ["/etc/ssl/own.pem"]);
+        let host = FakeHost::new().denied("/etc/ssl/private").file("/etc/ssl/private/a.pem", "");
+        let refused = Certificates::default().refused(&host, &Window::default());
+        assert_eq!(refused, ["/etc/ssl/private"]);
+        let collected = Trial::plugin("certificates", "").on(host);
+        assert!(collected.notes().iter().all(|note| note.starts_with("Denied /etc/ssl/private")));
     }
 }

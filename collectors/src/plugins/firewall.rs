@@ -3,16 +3,17 @@
 use crate::facts::{
     firewall,
     kernel_files::{exists, number, parsed},
+    paths::Found,
 };
 use collect_core::{
     CollectError, Collector, Output, Window,
-    host::{FileKind, Host},
+    host::{Deadline, Host},
 };
 use procfs::process::Status;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use std::{io, path::PathBuf};
+use std::{io, sync::Arc, time::Duration};
 
 /// Firewall rules and where they come from.
 ///
@@ -73,15 +74,25 @@ impl Collector for Firewall {
         });
         out.json("summary.json", &summary)?;
         write_rules(out)?;
-        let files = FRONT_ENDS.iter().flat_map(|(.., paths)| paths.iter());
-        let files: Vec<PathBuf> = files.flat_map(|path| below(host, PathBuf::from(path))).collect();
-        files.into_iter().try_for_each(|path| out.file(path))
+        let found = files(host, out.deadline());
+        for folder in found.refused {
+            out.failed(&folder.display().to_string(), &io::ErrorKind::PermissionDenied.into());
+        }
+        found.files.into_iter().try_for_each(|path| out.file(path))
     }
 
     fn refused(&self, host: &dyn Host, _: &Window) -> Vec<String> {
         let asked = !firewall::commands(host).is_empty();
-        (asked && !may_ask(host)).then(|| "firewall rules".to_owned()).into_iter().collect()
+        let rules = (asked && !may_ask(host)).then(|| "firewall rules".to_owned());
+        let found = files(host, &Deadline::after(Duration::from_secs(2), Arc::default()));
+        rules.into_iter().chain(found.not_readable(host)).collect()
     }
+}
+
+/// The files of all front ends.
+fn files(host: &dyn Host, deadline: &Deadline) -> Found {
+    let paths = FRONT_ENDS.iter().flat_map(|(.., paths)| paths.iter().copied());
+    Found::of(host, paths, deadline)
 }
 
 fn may_ask(host: &dyn Host) -> bool {
@@ -99,30 +110,6 @@ fn write_rules(out: &mut Output<'_>) -> Result<(), CollectError> {
         out.command(entry, &command)?;
     }
     Ok(())
-}
-
-/// A file, or the files of a folder and of those in it, three deep: as deep as firewalld nests them.
-fn below(host: &dyn Host, path: PathBuf) -> Vec<PathBuf> {
-    fn walk(host: &dyn Host, path: PathBuf, depth: usize, files: &mut Vec<PathBuf>) {
-        match host.info(&path) {
-            Ok(info) if info.kind == FileKind::Directory && depth > 0 => {
-                match host.entries(&path) {
-                    Ok(paths) => {
-                        for path in paths {
-                            walk(host, path, depth - 1, files);
-                        }
-                    }
-                    // Named, so that it is noted.
-                    Err(_) => files.push(path),
-                }
-            }
-            Ok(info) if info.kind == FileKind::Regular => files.push(path),
-            _ => {}
-        }
-    }
-    let mut files = Vec::new();
-    walk(host, path, 3, &mut files);
-    files
 }
 
 #[cfg(test)]
@@ -159,6 +146,6 @@ mod tests {
         assert_eq!(collected.status(), bundle::Status::Absent);
         let host = FakeHost::new().denied("/etc/firewalld").file("/etc/firewalld/x.xml", "");
         let collected = Trial::of(Firewall::default()).on(host);
-        assert!(collected.notes().iter().any(|note| note.contains("/etc/firewalld")));
+        assert!(collected.notes().iter().any(|note| note.starts_with("Denied /etc/firewalld")));
     }
 }

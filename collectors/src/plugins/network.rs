@@ -6,15 +6,16 @@ use crate::facts::{
     listing,
     namespaces::namespaces,
     netlink,
+    paths::Found,
     routes::{Names, neighbours, routes, rules},
 };
 use collect_core::{
     CollectError, Collector, Output, Window,
-    host::{Host, NetworkTable},
+    host::{Deadline, Host, NetworkTable},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{fmt::Write, io, path::PathBuf};
+use std::{fmt::Write, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// Interfaces, addresses, routes and neighbours.
 ///
@@ -48,16 +49,22 @@ collect_core::register!("network" => Network as Collector);
 const COUNTERS: [&str; 4] =
     ["/proc/net/netstat", "/proc/net/snmp", "/proc/net/snmp6", "/proc/net/softnet_stat"];
 
-/// Where interfaces are configured: files, and folders with the endings of what counts in them.
-const CONFIGURED: [(&str, &[&str]); 8] = [
-    ("/etc/network/interfaces", &[]),
-    ("/etc/network/interfaces.d", &[""]),
-    ("/etc/netplan", &[".yaml"]),
-    ("/etc/systemd/network", &[".network", ".netdev", ".link"]),
-    ("/run/systemd/network", &[".network", ".netdev", ".link"]),
-    ("/etc/NetworkManager/NetworkManager.conf", &[]),
-    ("/etc/NetworkManager/system-connections", &[".nmconnection"]),
-    ("/etc/sysconfig/network-scripts", &[""]),
+/// Where interfaces are configured.
+const CONFIGURED: [&str; 13] = [
+    "/etc/network/interfaces",
+    "/etc/network/interfaces.d",
+    "/etc/netplan/*.yaml",
+    "/etc/systemd/network/*.network",
+    "/etc/systemd/network/*.netdev",
+    "/etc/systemd/network/*.link",
+    "/run/systemd/network/*.network",
+    "/run/systemd/network/*.netdev",
+    "/run/systemd/network/*.link",
+    "/etc/NetworkManager/NetworkManager.conf",
+    "/etc/NetworkManager/system-connections/*.nmconnection",
+    // Those with keys have other names.
+    "/etc/sysconfig/network-scripts/ifcfg-*",
+    "/etc/sysconfig/network-scripts/route*",
 ];
 
 /// A line with one of these words may hold a key.
@@ -104,40 +111,24 @@ impl Collector for Network {
         let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         let others = host.link("/proc/1/ns/net".as_ref()).is_err_and(|error| denied(&error));
         let others = others.then(|| "network namespaces of other users' processes".to_owned());
-        let files = configured(host).into_iter().filter(|path| {
-            let opened = host.canonical(path).and_then(|path| host.open(&path));
-            opened.is_err_and(|error| denied(&error))
-        });
-        others.into_iter().chain(files.map(|path| path.display().to_string())).collect()
+        let deadline = Deadline::after(Duration::from_secs(2), Arc::default());
+        let files = Found::of(host, CONFIGURED, &deadline).not_readable(host);
+        others.into_iter().chain(files).collect()
     }
 }
 
 fn write_configuration(out: &mut Output<'_>) -> Result<(), CollectError> {
-    for file in configured(out.host()) {
+    let found = Found::of(out.host(), CONFIGURED, out.deadline());
+    for folder in found.refused {
+        out.failed(&folder.display().to_string(), &io::ErrorKind::PermissionDenied.into());
+    }
+    for file in found.files {
         if let Some(bytes) = out.read(&file)? {
             let text = without_keys(&String::from_utf8_lossy(&bytes));
             out.text(file.to_string_lossy().trim_start_matches('/'), &text)?;
         }
     }
     Ok(())
-}
-
-/// The files in which interfaces are configured.
-fn configured(host: &dyn Host) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for (path, endings) in CONFIGURED {
-        if endings.is_empty() {
-            files.extend(exists(host, path).then(|| PathBuf::from(path)));
-        } else {
-            let counts = |path: &PathBuf| {
-                let name = path.to_string_lossy();
-                // Red Hat keeps keys in files of their own.
-                endings.iter().any(|ending| name.ends_with(ending)) && !name.contains("/keys-")
-            };
-            files.extend(children(host, path).into_iter().filter(counts));
-        }
-    }
-    files
 }
 
 /// The text without what follows a word that may name a key, in any of their notations: `psk=…`,
