@@ -25,7 +25,7 @@ pub(crate) use options::{option_names, schema_of};
 pub use params::{Parameter, Wanted};
 pub use problem::{Problem, ProfileError};
 pub use read::{Env, load, load_for, parameters};
-pub use reference::{Described, catalogue, reference};
+pub use reference::{Described, catalogue, examples, reference};
 pub use schema::schema;
 pub use search::{Library, Listed, Origin};
 pub use settings::Settings;
