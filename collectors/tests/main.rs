@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_types, reason = "tests ask the stock tools")]
 
 mod kit;
+mod login_banner;
 mod registry;
 
 mod stock {

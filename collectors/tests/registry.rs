@@ -25,6 +25,9 @@ use std::{
 /// How long a collector may take that has nothing to see.
 const MOMENT: Duration = Duration::from_secs(1);
 
+/// The collector of CONTRIBUTING.md, which is compiled into this test and held to the same.
+const CONTRIBUTED: &str = "login-banner";
+
 fn plugins() -> Plugins {
     collect_collectors::link();
     Plugins::linked()
@@ -39,7 +42,8 @@ fn every_page_begins_with_a_sentence_and_has_an_example_that_is_a_good_profile()
 #[test]
 fn every_file_of_a_plugin_registers_a_plugin_of_that_name() {
     let plugins = plugins();
-    let collectors: Vec<_> = plugins.collectors.names().collect();
+    let collectors = plugins.collectors.names().filter(|name| *name != CONTRIBUTED);
+    let collectors: Vec<_> = collectors.collect();
     let redactors: Vec<_> = plugins.redactors.names().collect();
     for (folder, names) in [("src/plugins", collectors), ("src/redactors", redactors)] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -49,6 +53,17 @@ fn every_file_of_a_plugin_registers_a_plugin_of_that_name() {
         let files = files.map(|path| path.file_stem().unwrap().to_str().unwrap().replace('_', "-"));
         assert_eq!(names, files.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn the_collector_of_contributing_is_the_one_that_is_tested_here() {
+    let guide = include_str!("../../CONTRIBUTING.md");
+    let (_, behind) = guide.split_once("```rust\n").unwrap();
+    let (block, _) = behind.split_once("\n   ```\n").unwrap();
+    let code: Vec<_> = block.lines().map(|line| line.strip_prefix("   ").unwrap_or(line)).collect();
+    let tested = include_str!("login_banner.rs");
+    assert_eq!(code.join("\n"), tested.trim_end(), "copy one to the other");
+    assert!(plugins().collectors.get(CONTRIBUTED).is_some());
 }
 
 /// The schema of a collector's options.
