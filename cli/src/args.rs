@@ -113,6 +113,9 @@ pub(crate) struct Job {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Given {
     /// The value of a parameter of the profile; may be given several times, and for a list too
+    ///
+    /// `collect profiles` shows the parameters. A value is no secret: other users see it while
+    /// collect runs, and the manifest has it, redacted.
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) set: Vec<(String, String)>,
 }
@@ -186,7 +189,7 @@ pub(crate) enum Command {
         name: Option<String>,
     },
     /// Say everything that is wrong with a profile; with --run, try it
-    Check(CheckJob),
+    Check(Box<CheckJob>),
     /// Print the JSON Schema of profiles, for editors
     Schema,
     /// Write a profile to begin with

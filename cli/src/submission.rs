@@ -272,8 +272,9 @@ fn written(bundle: &Bundle, plan: &Plan, identity: &Identity) -> Ending {
     let reason = "you stopped it; the bundle holds what was gathered by then";
     let send = || {
         let set = profile.set.iter().map(|(name, value)| format!("{name}={value}"));
-        let set: String =
-            set.map(|set| format!(" --set {}", text::shell(Path::new(&set)))).collect();
+        let set = set.fold(String::new(), |all, set| {
+            format!("{all} --set {}", text::shell(Path::new(&set)))
+        });
         let profile = text::shell(Path::new(&profile.name));
         format!("collect send {} --profile {profile}{set}", text::shell(path))
     };

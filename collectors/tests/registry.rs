@@ -73,13 +73,13 @@ fn schema(plugins: &Plugins, name: &str) -> Value {
 }
 
 /// Every table of options in a schema, with the path to it.
-fn tables<'s>(path: String, node: &'s Value, found: &mut Vec<(String, &'s Value)>) {
+fn tables<'s>(path: &str, node: &'s Value, found: &mut Vec<(String, &'s Value)>) {
     if let Value::Object(object) = node {
         if object.contains_key("properties") {
-            found.push((path.clone(), node));
+            found.push((path.to_owned(), node));
         }
         for (key, below) in object {
-            tables(format!("{path}.{key}"), below, found);
+            tables(&format!("{path}.{key}"), below, found);
         }
     }
 }
@@ -90,7 +90,7 @@ fn every_option_is_in_kebab_case_and_explained() {
     for name in plugins.collectors.names() {
         let schema = schema(&plugins, name);
         let mut found = Vec::new();
-        tables(name.to_owned(), &schema, &mut found);
+        tables(name, &schema, &mut found);
         for (path, table) in found {
             for (option, schema) in table["properties"].as_object().unwrap() {
                 let is_kebab = option.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-'));
@@ -154,14 +154,18 @@ fn steps() -> Vec<(&'static str, Arc<Profile>)> {
         .map(|(plugin, codes)| (plugin.name, codes))
         .collect();
     let mut steps = Vec::new();
-    for Described { name, .. } in catalogue(&plugins).into_iter().filter(|p| p.kind == "collector") {
+    for Described { name, .. } in catalogue(&plugins).into_iter().filter(|p| p.kind == "collector")
+    {
         let plain = format!("[collect.test]\nuse = \"{name}\"\n");
         for code in [plain].iter().chain(&codes[name]) {
             // Rules would only make it slow.
             let code = format!("{code}\n[redact.secrets]\nenabled = false\n");
             steps.extend(example(&plugins, &code).ok().map(|profile| (name, Arc::new(profile))));
         }
-        assert!(steps.iter().any(|(found, _)| *found == name), "`{name}` has no example that works");
+        assert!(
+            steps.iter().any(|(found, _)| *found == name),
+            "`{name}` has no example that works"
+        );
     }
     steps
 }
@@ -179,8 +183,7 @@ fn run(profile: &Arc<Profile>, host: FakeHost) -> (Vec<StepRecord>, Duration, Ve
     }
     let before = host.touched().iter().filter(|what| what.starts_with("$ ")).count();
     assert_eq!(before, 0, "a dry run starts nothing: {:?}", host.touched());
-    let resources =
-        Resources { threads: None, stop: Arc::default(), spill: std::env::temp_dir() };
+    let resources = Resources { threads: None, stop: Arc::default(), spill: std::env::temp_dir() };
     let begun = Instant::now();
     let gathered = gather(Arc::new(plan), whole, &resources, &|_: &Event| {});
     (gathered.steps().to_vec(), begun.elapsed(), host.touched())
@@ -203,8 +206,14 @@ fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
         ("words", rows.into_bytes()),
         ("names and numbers", b"a: 1 kB\nb = 18446744073709551615\n\tc\t-\n".repeat(20)),
         ("open brackets", b"[{\"a\":".repeat(2000)),
-        ("JSON of another shape", br#"{"a": [null, -1, 1e300, {"": true}], "b": "\u0000"}"#.to_vec()),
-        ("letters of several bytes", "ä€😀\u{202e}\u{7f} ä€😀: ä€😀=ä€😀\n".repeat(20).into_bytes()),
+        (
+            "JSON of another shape",
+            br#"{"a": [null, -1, 1e300, {"": true}], "b": "\u0000"}"#.to_vec(),
+        ),
+        (
+            "letters of several bytes",
+            "ä€😀\u{202e}\u{7f} ä€😀: ä€😀=ä€😀\n".repeat(20).into_bytes(),
+        ),
         ("escapes", b"\x1b[2J\x07\r\n\t\x08\n".repeat(20)),
     ]
 }
@@ -216,9 +225,10 @@ fn a_host_that_has_nothing_is_no_error() {
         for step in steps {
             let calm = [Status::Complete, Status::Absent, Status::Partial].contains(&step.status);
             assert!(calm, "`{name}` is {:?}: {:?}", step.status, step.notes);
-            let gaps = step.notes.iter().find(|note| {
-                !matches!(note.kind, NoteKind::Absent | NoteKind::Info)
-            });
+            let gaps = step
+                .notes
+                .iter()
+                .find(|note| !matches!(note.kind, NoteKind::Absent | NoteKind::Info));
             assert_eq!(gaps, None, "`{name}`: what is not there is `absent`");
         }
         assert!(took < MOMENT, "`{name}` took {took:?}");
@@ -274,7 +284,9 @@ fn the_commands_that_collectors_start_are_those_of_the_list() {
     );
     for (name, commands) in started.into_iter().filter(|(_, commands)| !commands.is_empty()) {
         _ = writeln!(now, "\n{name}");
-        commands.iter().for_each(|command| _ = writeln!(now, "    {command}"));
+        for command in commands {
+            _ = writeln!(now, "    {command}");
+        }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands.txt");
     if std::env::var_os("COLLECT_UPDATE").is_some() {

@@ -55,7 +55,8 @@ fn parameter(param: &Parameter, style: Style) -> String {
     let more = match param.default.as_deref() {
         None => "must be given".to_owned(),
         Some([]) => "may be given several times".to_owned(),
-        Some(texts) => format!("{} if not given", texts.join(", ")),
+        Some([one]) => format!("{one} if not given"),
+        Some([first, rest @ ..]) => format!("{first} and {} more if not given", rest.len()),
     };
     let more = style.dim(&format!("({})", text::one_line(&more)));
     format!("{flag}  {} {more}", text::one_line(description))

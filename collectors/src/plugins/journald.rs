@@ -158,7 +158,8 @@ impl Collector for Journald {
     fn refused(&self, host: &dyn Host, window: &Window) -> Vec<String> {
         let window = Window { since: window.since, until: None };
         let of = |folders: &[String], name: &str| {
-            let paths: Vec<_> = folders.iter().map(|folder| format!("{folder}/**/{name}")).collect();
+            let paths: Vec<_> =
+                folders.iter().map(|folder| format!("{folder}/**/{name}")).collect();
             FileSet::new(&paths, &[]).map(|set| set.refused(host, &window)).unwrap_or_default()
         };
         if !self.directory.is_empty() {

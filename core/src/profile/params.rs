@@ -90,8 +90,8 @@ impl<'de> Deserialize<'de> for Value {
 struct ValueVisitor;
 
 impl ValueVisitor {
-    fn one<E>(value: &impl ToString) -> Result<Value, E> {
-        Ok(Value { texts: vec![value.to_string()], is_list: false })
+    fn one(value: &impl ToString) -> Value {
+        Value { texts: vec![value.to_string()], is_list: false }
     }
 }
 
@@ -103,19 +103,19 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        Self::one(&text)
+        Ok(Self::one(&text))
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        Self::one(&value)
+        Ok(Self::one(&value))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
-        Self::one(&number)
+        Ok(Self::one(&number))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
-        Self::one(&number)
+        Ok(Self::one(&number))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
@@ -277,7 +277,7 @@ impl Parameter {
             Some([]) => "empty if not given".to_owned(),
             Some(texts) => format!("{} if not given", suggest::list(texts.iter().map(|t| &**t))),
         };
-        format!("`{}`: {description}; {default}", self.name)
+        format!("`--set {}=…`: {description}; {default}", self.name)
     }
 }
 

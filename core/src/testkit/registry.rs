@@ -39,7 +39,9 @@ fn wrong_page(plugins: &Plugins, plugin: &Described, codes: &[String]) -> Option
     }
     codes.iter().find_map(|code| match example(plugins, code) {
         Err(error) => Some(error.render(false)),
-        Ok(profile) => (!uses(&profile, code, plugin)).then(|| "its example does not use it".into()),
+        Ok(profile) => {
+            (!uses(&profile, code, plugin)).then(|| "its example does not use it".into())
+        }
     })
 }
 
@@ -54,7 +56,8 @@ fn wrong_page(plugins: &Plugins, plugin: &Described, codes: &[String]) -> Option
 /// Panics if no temporary folder can be written.
 pub fn example(plugins: &Plugins, code: &str) -> Result<Profile, ProfileError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let file = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("it is written");
+    let file =
+        |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("it is written");
     let secrets = Regex::new(r#"file = "([^"/]+)""#).expect("a regular expression");
     for [name] in secrets.captures_iter(code).map(|found| found.extract().1) {
         file(name, SECRET);

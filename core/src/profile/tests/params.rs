@@ -66,8 +66,8 @@ fn an_unknown_name_gets_a_suggestion_and_the_list() {
     assert_eq!(
         said,
         ["0: the profile has no parameter `unti`: did you mean `unit`?\n\
-          `logs`: a parameter of the profile; empty if not given\n\
-          `unit`: the unit to look at; must be given"]
+          `--set logs=…`: a parameter of the profile; empty if not given\n\
+          `--set unit=…`: the unit to look at; must be given"]
     );
     let none = refused("product = 'x'\n", &[("unit", "a")]);
     assert!(none[0].contains("no parameters at all"), "{none:?}");

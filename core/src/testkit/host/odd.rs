@@ -43,9 +43,11 @@ impl Odd {
         let len = self.bytes()?.len() as u64;
         let is_folder = nested(path) > 0 && path.extension().is_none();
         let kind = if is_folder { FileKind::Directory } else { FileKind::Regular };
-        let inode = path.as_os_str().as_bytes().iter().fold(7_u64, |number, byte| {
-            number.wrapping_mul(31).wrapping_add(u64::from(*byte))
-        });
+        let inode = path
+            .as_os_str()
+            .as_bytes()
+            .iter()
+            .fold(7_u64, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(*byte)));
         Ok(FileInfo { kind, len, modified: None, allocated: len, id: (1, inode), mode: 0o644 })
     }
 
