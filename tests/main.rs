@@ -32,6 +32,8 @@ mod linux;
 #[cfg(test)]
 mod own_secrets;
 #[cfg(test)]
+mod parameters;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod policy_2017;
@@ -40,11 +42,15 @@ mod policy_roles;
 #[cfg(test)]
 mod private_collector;
 #[cfg(test)]
+mod products;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod redact;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod rehearsal;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]

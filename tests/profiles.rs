@@ -72,7 +72,7 @@ fn a_sink_without_recipients_is_a_mistake() {
 fn the_profiles_that_ship_are_listed_and_good() {
     let collect = Collect::new();
     let listed = collect.run(["profiles"]).expect(0).stdout;
-    for name in ["linux", "komand"] {
+    for name in ["linux", "komand", "nginx", "postgresql"] {
         assert!(listed.contains(name), "{listed}");
         collect.run(["check", name]).expect(0);
     }

@@ -86,6 +86,43 @@ pub(crate) struct Job {
     /// What to gather and where to send it: a name (`collect profiles` lists them) or a path
     #[arg(long, value_name = "P", required = true)]
     pub(crate) profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) given: Given,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) said: Said,
+    /// Write the bundle to this folder; what is delivered is kept there as well
+    #[arg(long, value_name = "DIR", help_heading = "Delivery")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the bundle to a folder instead of delivering it
+    #[arg(long, help_heading = "Delivery")]
+    pub(crate) no_send: bool,
+    /// Agree to what will be gathered and sent, without being asked
+    #[arg(long, short, help_heading = "Delivery")]
+    pub(crate) yes: bool,
+    /// Show what would run, and touch nothing
+    #[arg(long, help_heading = "Delivery")]
+    pub(crate) dry_run: bool,
+    /// Threads for redaction and compression
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) threads: Option<NonZero<usize>>,
+}
+
+/// What is given for the parameters of a profile.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Given {
+    /// The value of a parameter of the profile; may be given several times, and for a list too
+    ///
+    /// `collect profiles` shows the parameters. A value is no secret: other users see it while
+    /// collect runs, and the manifest has it, redacted.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+/// Which steps of a profile run, and for what time.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Choice {
     /// Run only these steps of the profile
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
@@ -104,23 +141,20 @@ pub(crate) struct Job {
     /// How much time around --at, half of it before and half after
     #[arg(long, value_name = "D", requires = "at", default_value = "1h")]
     pub(crate) window: Length,
-    #[command(flatten)]
-    pub(crate) said: Said,
-    /// Write the bundle to this folder; what is delivered is kept there as well
-    #[arg(long, value_name = "DIR", help_heading = "Delivery")]
-    pub(crate) output: Option<PathBuf>,
-    /// Write the bundle to a folder instead of delivering it
-    #[arg(long, help_heading = "Delivery")]
-    pub(crate) no_send: bool,
-    /// Agree to what will be gathered and sent, without being asked
-    #[arg(long, short, help_heading = "Delivery")]
-    pub(crate) yes: bool,
-    /// Show what would run, and touch nothing
-    #[arg(long, help_heading = "Delivery")]
-    pub(crate) dry_run: bool,
-    /// Threads for redaction and compression
-    #[arg(long, value_name = "N", hide = true)]
-    pub(crate) threads: Option<NonZero<usize>>,
+}
+
+impl Choice {
+    /// An option of these that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let all = [
+            ("--only", !self.only.is_empty()),
+            ("--skip", !self.skip.is_empty()),
+            ("--since", self.since.is_some()),
+            ("--until", self.until.is_some()),
+            ("--at", self.at.is_some()),
+        ];
+        all.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
 }
 
 /// What would be asked otherwise.
@@ -154,11 +188,8 @@ pub(crate) enum Command {
         /// The plugin to explain
         name: Option<String>,
     },
-    /// Say everything that is wrong with a profile
-    Check {
-        /// A name or a path
-        profile: String,
-    },
+    /// Say everything that is wrong with a profile; with --run, try it
+    Check(Box<CheckJob>),
     /// Print the JSON Schema of profiles, for editors
     Schema,
     /// Write a profile to begin with
@@ -174,6 +205,8 @@ pub(crate) enum Command {
         /// The profile that says where to, for a bundle that the outbox does not know
         #[arg(long, value_name = "P")]
         profile: Option<String>,
+        #[command(flatten)]
+        given: Given,
     },
     /// Redact a file or a folder by a profile, or show what that would change
     ///
@@ -189,6 +222,23 @@ pub(crate) enum Command {
     },
 }
 
+/// What `collect check` is to do.
+#[derive(Args, Debug)]
+pub(crate) struct CheckJob {
+    /// A name or a path
+    pub(crate) profile: String,
+    /// Run every step once as a real run would, show how it went, and keep nothing
+    ///
+    /// Nothing is written, nothing is sent. The exit code is 3 if a step failed, panicked, took too
+    /// long or had no turn.
+    #[arg(long)]
+    pub(crate) run: bool,
+    #[command(flatten)]
+    pub(crate) given: Given,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
 /// What `collect redact` is to do.
 #[derive(Args, Debug)]
 pub(crate) struct RedactJob {
@@ -197,6 +247,8 @@ pub(crate) struct RedactJob {
     /// The profile that says what is removed: a name or a path
     #[arg(long, value_name = "P")]
     pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) given: Given,
     /// The folder is what was `/` on another host: what is to be known of the host is learnt from
     /// there and not from this one
     #[arg(long)]
@@ -204,6 +256,12 @@ pub(crate) struct RedactJob {
     /// Write to this folder, which is empty or not there; without it, the changes are shown
     #[arg(long, value_name = "DEST")]
     pub(crate) output: Option<PathBuf>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or("write it as `NAME=VALUE`, with the name of the parameter")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn answer(text: &str) -> Result<(String, String), String> {
@@ -233,18 +291,40 @@ mod tests {
     #[test]
     fn a_moment_and_a_window_are_read_as_people_write_them() {
         let cli = read("collect --profile p --at 2026-11-23T10:42:00Z --window 30m").unwrap();
-        let Length(window) = cli.run.window;
+        let Length(window) = cli.run.choice.window;
         assert_eq!(window.as_secs(), 1800);
-        assert_eq!(cli.run.at, "2026-11-23T10:42:00Z".parse().ok());
+        assert_eq!(cli.run.choice.at, "2026-11-23T10:42:00Z".parse().ok());
         assert!(read("collect --profile p --at soon").unwrap_err().to_string().contains("`24h`"));
         assert!(read("collect --profile p --at 1h --since 2h").is_err());
+    }
+
+    #[test]
+    fn parameters_are_given_wherever_a_profile_is_read() {
+        for line in [
+            "collect --profile p --set a=b=c --set a=",
+            "collect check p --set a=b=c --set a=",
+            "collect redact --profile p --set a=b=c --set a= dir",
+            "collect send --set a=b=c --set a=",
+        ] {
+            let cli = read(line).unwrap_or_else(|error| panic!("{error}"));
+            let set = match cli.command {
+                None => cli.run.given.set,
+                Some(Command::Check(job)) => job.given.set,
+                Some(Command::Redact(job)) => job.given.set,
+                Some(Command::Send { given, .. }) => given.set,
+                _ => panic!("{line}"),
+            };
+            assert_eq!(set, [("a", "b=c"), ("a", "")].map(|(a, b)| (a.into(), b.into())));
+        }
+        assert!(read("collect --profile p --set unit").is_err());
+        assert!(read("collect --set a=b check p").is_err(), "it belongs behind `check`");
     }
 
     #[test]
     fn lists_are_separated_by_commas_and_answers_by_an_equals_sign() {
         let cli =
             read("collect --profile p --only a,b --answer steps=x=y --answer more=z").unwrap();
-        assert_eq!(cli.run.only, ["a", "b"]);
+        assert_eq!(cli.run.choice.only, ["a", "b"]);
         let answers = [("steps", "x=y"), ("more", "z")];
         assert_eq!(cli.run.said.answers, answers.map(|(id, text)| (id.into(), text.into())));
         assert!(read("collect --profile p --answer steps").is_err());

@@ -33,7 +33,8 @@ pub(crate) enum Exit {
 pub(crate) const EXPLAINED: &str = "\
 Exit codes:
     0  delivered, or written with --no-send, and complete
-    3  delivered, or written, but something is missing from the bundle
+    3  delivered, or written, but something is missing from the bundle;
+       of `collect check --run`: a step failed, panicked, took too long or had no turn
     4  the profile or the command line cannot be used; nothing was gathered
     5  sealed but not delivered; the bundle is kept, and `collect send` goes on
     6  the bundle could not be protected; nothing is left

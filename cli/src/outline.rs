@@ -47,6 +47,9 @@ pub(crate) struct OutlineStep {
     pub(crate) bytes: Option<u64>,
     pub(crate) since: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
+    /// What this user is refused and root would see; found out only where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refused: Vec<String>,
     /// Why it does not apply here, if it does not.
     pub(crate) absent: Option<String>,
     /// Whether the user left it out.
@@ -63,14 +66,14 @@ pub(crate) enum Goal<'g> {
 }
 
 impl Outline {
-    /// Looks at the host for so long at most; a file system that does not answer costs only the
-    /// sizes.
+    /// Looks at the host as closely as `look` says; a file system that does not answer costs only
+    /// what would have been seen there.
     pub(crate) fn new(
         plan: &Arc<Plan>,
         plugins: &Plugins,
         host: &Arc<dyn Host>,
         goal: Goal<'_>,
-        patience: Duration,
+        look: Look,
     ) -> Self {
         let profile = &plan.profile;
         let words: BTreeMap<&str, String> = catalogue(plugins)
@@ -78,7 +81,7 @@ impl Outline {
             .filter(|plugin| plugin.kind == "collector")
             .map(|plugin| (plugin.name, plugin.summary))
             .collect();
-        let seen = look(plan, host, patience);
+        let seen = look.at(plan, host);
         let steps = plan.steps.iter().zip(seen).map(|(planned, seen)| OutlineStep {
             id: planned.step.id.clone(),
             collector: planned.step.plugin.to_owned(),
@@ -89,6 +92,7 @@ impl Outline {
             bytes: seen.bytes,
             since: planned.window.since,
             until: planned.window.until,
+            refused: seen.refused.iter().map(|text| profile.redaction.text(text)).collect(),
             absent: seen.absent,
             skipped: planned.skipped,
         });
@@ -136,36 +140,51 @@ fn window(window: Window, zone: &TimeZone) -> String {
 #[derive(Clone, Default)]
 struct Seen {
     bytes: Option<u64>,
+    refused: Vec<String>,
     absent: Option<String>,
 }
 
-/// Looks at what the steps would read, all at once: one that hangs holds up no other.
-fn look(plan: &Arc<Plan>, host: &Arc<dyn Host>, patience: Duration) -> Vec<Seen> {
-    let (sender, answers) = mpsc::channel();
-    let mut awaited = 0;
-    for index in (0..plan.steps.len()).filter(|&index| !plan.steps[index].skipped) {
-        let (plan, host, sender) = (Arc::clone(plan), Arc::clone(host), sender.clone());
-        let looking = std::thread::Builder::new().spawn(move || {
-            // Nobody listens any more once patience has run out.
-            _ = sender.send((index, look_at(&plan.steps[index], &*host)));
-        });
-        awaited += usize::from(looking.is_ok());
-    }
-    let mut seen = vec![Seen::default(); plan.steps.len()];
-    let deadline = Instant::now() + patience;
-    for _ in 0..awaited {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let Ok((index, found)) = answers.recv_timeout(left) else { break };
-        seen[index] = found;
-    }
-    seen
+/// How closely the host is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// For how long at most.
+    pub(crate) patience: Duration,
+    /// Whether it is found out what root would see.
+    pub(crate) rights: bool,
 }
 
-fn look_at(planned: &PlannedStep, host: &dyn Host) -> Seen {
-    match planned.unmet(host) {
-        Some(absent) => Seen { bytes: None, absent: Some(absent) },
-        None => Seen { bytes: planned.estimate(host), absent: None },
+impl Look {
+    /// Looks at what the steps would read, all at once: one that hangs holds up no other.
+    fn at(self, plan: &Arc<Plan>, host: &Arc<dyn Host>) -> Vec<Seen> {
+        // Root is refused nothing that more rights would give.
+        let rights = self.rights && !plan.host.root;
+        let (sender, answers) = mpsc::channel();
+        let mut awaited = 0;
+        for index in (0..plan.steps.len()).filter(|&index| !plan.steps[index].skipped) {
+            let (plan, host, sender) = (Arc::clone(plan), Arc::clone(host), sender.clone());
+            let looking = std::thread::Builder::new().spawn(move || {
+                // Nobody listens any more once patience has run out.
+                _ = sender.send((index, look_at(&plan.steps[index], &*host, rights)));
+            });
+            awaited += usize::from(looking.is_ok());
+        }
+        let mut seen = vec![Seen::default(); plan.steps.len()];
+        let deadline = Instant::now() + self.patience;
+        for _ in 0..awaited {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok((index, found)) = answers.recv_timeout(left) else { break };
+            seen[index] = found;
+        }
+        seen
     }
+}
+
+fn look_at(planned: &PlannedStep, host: &dyn Host, rights: bool) -> Seen {
+    if let Some(absent) = planned.unmet(host) {
+        return Seen { absent: Some(absent), ..Seen::default() };
+    }
+    let refused = if rights { planned.refused(host) } else { Vec::new() };
+    Seen { bytes: planned.estimate(host), refused, absent: None }
 }
 
 /// How much of a key's beginning and end is shown.
@@ -200,7 +219,6 @@ pub(crate) fn around(at: Timestamp, window: Duration) -> Window {
     }
 }
 
-/// Files of this host, for tests elsewhere in the crate.
 /// Where a sink delivers to, and what can be read there.
 fn destination(profile: &Profile, sink: &ConfiguredSink) -> String {
     let destination = sink.sink.destination();
@@ -210,6 +228,7 @@ fn destination(profile: &Profile, sink: &ConfiguredSink) -> String {
     destination
 }
 
+/// An outline, for tests elsewhere in the crate.
 #[cfg(test)]
 pub(crate) fn example() -> Outline {
     let step = |id: &str, what: &str| OutlineStep {
@@ -219,6 +238,7 @@ pub(crate) fn example() -> Outline {
         bytes: None,
         since: None,
         until: None,
+        refused: Vec::new(),
         absent: None,
         skipped: false,
     };

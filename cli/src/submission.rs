@@ -178,9 +178,10 @@ fn file_name(plan: &Plan) -> String {
 fn record(plan: &Plan) -> Record {
     let profile = &plan.profile;
     let sinks = profile.sinks.iter().map(|sink| sink.id.as_str());
-    Record::new(&paths::lasting_name(&profile.name), &profile.product, plan.started, sinks).of_host(
-        profile.sinks.iter().any(|sink| sink.plugin == "s3").then(|| pseudonym(plan)).flatten(),
-    )
+    let has_bucket = profile.sinks.iter().any(|sink| sink.plugin == "s3");
+    Record::new(&paths::lasting_name(&profile.name), &profile.product, plan.started, sinks)
+        .with(&profile.set)
+        .of_host(has_bucket.then(|| pseudonym(plan)).flatten())
 }
 
 /// What stands in for this host beside the bundle, so that support sees which reports come from one
@@ -270,8 +271,12 @@ fn written(bundle: &Bundle, plan: &Plan, identity: &Identity) -> Ending {
     let own = profile.recipients.is_empty();
     let reason = "you stopped it; the bundle holds what was gathered by then";
     let send = || {
+        let set = profile.set.iter().map(|(name, value)| format!("{name}={value}"));
+        let set = set.fold(String::new(), |all, set| {
+            format!("{all} --set {}", text::shell(Path::new(&set)))
+        });
         let profile = text::shell(Path::new(&profile.name));
-        format!("collect send {} --profile {profile}", text::shell(path))
+        format!("collect send {} --profile {profile}{set}", text::shell(path))
     };
     Ending {
         exit: exit_of(bundle),

@@ -133,6 +133,11 @@ impl PlannedStep {
         Some(self.step.options.max_size.map_or(estimate, |Size(max)| estimate.min(max)))
     }
 
+    /// What this user is refused and root would see.
+    pub fn refused(&self, host: &dyn Host) -> Vec<String> {
+        self.step.collector.refused(host, &self.window)
+    }
+
     /// Why the step's `when` does not hold here, if it does not.
     pub fn unmet(&self, host: &dyn Host) -> Option<String> {
         self.step.options.when.as_ref().and_then(|when| unmet(when, host))

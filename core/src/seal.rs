@@ -220,7 +220,8 @@ impl Front {
         let learnt = plan.redaction.needles();
         let (report, host) = protected(&plan, report, learnt.as_ref());
         let report = json(&report)?;
-        let manifest = manifest(gathered, &report, host)?;
+        let profile = profile_ref(&plan, learnt.as_ref());
+        let manifest = manifest(gathered, &report, host, profile)?;
         for text in [&manifest, &report] {
             prove(text, &plan.redaction, learnt.as_ref())?;
         }
@@ -245,7 +246,12 @@ impl Front {
     }
 }
 
-fn manifest(gathered: &mut Gathered, report: &[u8], host: HostFacts) -> Result<Vec<u8>, SealError> {
+fn manifest(
+    gathered: &mut Gathered,
+    report: &[u8],
+    host: HostFacts,
+    profile: ProfileRef,
+) -> Result<Vec<u8>, SealError> {
     let plan = Arc::clone(&gathered.plan);
     let report_record = EntryRecord {
         path: "report.json".to_owned(),
@@ -262,10 +268,7 @@ fn manifest(gathered: &mut Gathered, report: &[u8], host: HostFacts) -> Result<V
         tool: tool(),
         bundle: plan.name.to_string(),
         product: plan.profile.product.clone(),
-        profile: ProfileRef {
-            name: plan.profile.name.clone(),
-            sha256: plan.profile.sha256.clone(),
-        },
+        profile,
         host,
         started: plan.started,
         ended: gathered.ended,
@@ -288,6 +291,26 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, SealError> {
 
 fn tool() -> String {
     format!("collect {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The profile, and what its parameters were, without secrets.
+fn profile_ref(plan: &Plan, learnt: Option<&Needles>) -> ProfileRef {
+    let profile = &plan.profile;
+    let shown = |name: &str, value: &String| {
+        // A rule may know a secret by the name before it.
+        let named = plan.redaction.text(&format!("{name}={value}"));
+        let value = named.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+        let value = value.map_or_else(|| named.clone(), str::to_owned);
+        learnt.map_or_else(|| value.clone(), |needles| needles.text(&value))
+    };
+    let params = profile.params.iter().map(|(name, values)| {
+        (name.clone(), values.iter().map(|value| shown(name, value)).collect())
+    });
+    ProfileRef {
+        name: profile.name.clone(),
+        sha256: profile.sha256.clone(),
+        params: params.collect(),
+    }
 }
 
 /// What was typed and what the host says of itself, without secrets.

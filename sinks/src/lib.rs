@@ -33,6 +33,12 @@ mod tests {
     }
 
     #[test]
+    fn every_page_begins_with_a_sentence_and_has_an_example_that_is_a_good_profile() {
+        let wrong = collect_core::testkit::wrong_pages(&Plugins::linked());
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    #[test]
     fn a_profile_can_tell_sinks_and_ticket_systems_apart() {
         let plugins = Plugins::linked();
         assert_eq!(plugins.tickets.names().find(|name| plugins.sinks.get(name).is_some()), None);

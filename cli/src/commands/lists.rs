@@ -4,9 +4,9 @@ use super::Context;
 use crate::{
     exit::{Exit, Failure},
     report::print,
-    text,
+    text::{self, Style},
 };
-use collect_core::profile::{Described, Origin, catalogue, reference};
+use collect_core::profile::{Described, Origin, Parameter, catalogue, parameters, reference};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -15,7 +15,8 @@ const WIDTH: usize = 100;
 
 /// Lists the profiles that are found by name.
 pub(super) fn profiles(context: &Context<'_>) -> Exit {
-    let all = context.places.library().list();
+    let library = context.places.library();
+    let all = library.list();
     let mut list = String::new();
     let names = all.iter().map(|listed| listed.name.len()).max().unwrap_or(0);
     let style = context.voice.styles().output;
@@ -24,11 +25,13 @@ pub(super) fn profiles(context: &Context<'_>) -> Exit {
             Origin::BuiltIn => "built in".to_owned(),
             Origin::File(path) => path.display().to_string(),
         };
+        // `collect check` says what is wrong with a profile.
+        let params = parameters(&listed.name, &library).unwrap_or_default();
         if context.json {
             let (name, product) = (&listed.name, &listed.product);
             let description = &listed.description;
             let line = json!({ "name": name, "product": product, "description": description,
-                               "place": place });
+                               "place": place, "params": params });
             _ = writeln!(list, "{line}");
             continue;
         }
@@ -37,9 +40,26 @@ pub(super) fn profiles(context: &Context<'_>) -> Exit {
         let description = description.map(|text| text::one_line(text)).unwrap_or_default();
         let place = style.dim(&format!("({})", text::one_line(&place)));
         _ = writeln!(list, "{name}  {description} {place}");
+        for param in &params {
+            _ = writeln!(list, "{:names$}  {}", "", parameter(param, style));
+        }
     }
     print(&list);
     Exit::Complete
+}
+
+/// A parameter of a profile, on a line of its own.
+fn parameter(param: &Parameter, style: Style) -> String {
+    let flag = format!("--set {}=…", param.name);
+    let description = param.description.as_deref().unwrap_or_default();
+    let more = match param.default.as_deref() {
+        None => "must be given".to_owned(),
+        Some([]) => "may be given several times".to_owned(),
+        Some([one]) => format!("{one} if not given"),
+        Some([first, rest @ ..]) => format!("{first} and {} more if not given", rest.len()),
+    };
+    let more = style.dim(&format!("({})", text::one_line(&more)));
+    format!("{flag}  {} {more}", text::one_line(description))
 }
 
 /// Lists the plugins, or explains those of a name.

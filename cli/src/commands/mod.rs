@@ -4,6 +4,7 @@ mod lists;
 mod outbox;
 mod profile;
 mod redact;
+mod rehearse;
 mod run;
 pub(crate) mod send;
 
@@ -19,9 +20,9 @@ use collect_core::{
     Profile,
     host::Host,
     plugin::Plugins,
-    profile::{load, load_for},
+    profile::{Wanted, load, load_for},
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// What every command needs.
 pub(crate) struct Context<'c> {
@@ -32,18 +33,22 @@ pub(crate) struct Context<'c> {
 }
 
 impl Context<'_> {
-    /// Reads a profile, to redact data of a host by it.
-    fn profile_for(&self, host: &dyn Host, named: &str) -> Result<Arc<Profile>, Failure> {
+    /// Reads a profile, to redact data of a host by it, with the key of pseudonyms at `key`.
+    fn profile_for(
+        &self,
+        host: &dyn Host,
+        key: Option<&Path>,
+        wanted: Wanted<'_>,
+    ) -> Result<Arc<Profile>, Failure> {
         let library = self.places.library();
-        let key = self.places.redact_key();
-        let loaded = load_for(host, &key, named, &library, &self.plugins, &paths::environment);
+        let loaded = load_for(host, key, wanted, &library, &self.plugins, &paths::environment);
         Ok(Arc::new(loaded?))
     }
 
     /// Reads a profile.
-    fn profile(&self, named: &str) -> Result<Arc<Profile>, Failure> {
+    fn profile(&self, wanted: Wanted<'_>) -> Result<Arc<Profile>, Failure> {
         let library = self.places.library();
-        let loaded = load(named, &library, &self.plugins, &paths::environment);
+        let loaded = load(wanted, &library, &self.plugins, &paths::environment);
         Ok(Arc::new(loaded?))
     }
 }
@@ -61,11 +66,12 @@ pub(crate) fn dispatch(cli: &Cli, voice: &dyn Voice) -> Result<Exit, Failure> {
         None => run::run(&context, &cli.run),
         Some(Command::Profiles) => Ok(lists::profiles(&context)),
         Some(Command::Plugins { name }) => lists::plugins(&context, name.as_deref()),
-        Some(Command::Check { profile }) => profile::check(&context, profile),
+        Some(Command::Check(job)) if job.run => rehearse::rehearse(&context, job),
+        Some(Command::Check(job)) => profile::check(&context, job),
         Some(Command::Schema) => Ok(profile::schema(&context)),
         Some(Command::New { profile }) => profile::new(&context, profile),
-        Some(Command::Send { bundle, profile }) => {
-            send::send(&context, bundle.as_deref(), profile.as_deref())
+        Some(Command::Send { bundle, profile, given }) => {
+            send::send(&context, bundle.as_deref(), profile.as_deref(), &given.set)
         }
         Some(Command::Redact(job)) => redact::redact(&context, job),
         Some(Command::Outbox) => outbox::outbox(&context),

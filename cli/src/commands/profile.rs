@@ -2,16 +2,22 @@
 
 use super::Context;
 use crate::{
+    args::CheckJob,
     exit::{Exit, Failure},
     report::print,
     text,
 };
-use collect_core::profile::{schema as schema_of, template};
+use collect_core::profile::{Wanted, schema as schema_of, template};
 use std::{fs::File, io::ErrorKind, io::Write, path::PathBuf};
 
 /// Says everything that is wrong with a profile.
-pub(super) fn check(context: &Context<'_>, named: &str) -> Result<Exit, Failure> {
-    let profile = context.profile(named)?;
+pub(super) fn check(context: &Context<'_>, job: &CheckJob) -> Result<Exit, Failure> {
+    if let Some(option) = job.choice.given() {
+        let message = format!("`{option}` says nothing to `collect check` without `--run`");
+        return Err(Failure::unusable(message).help("add `--run`, or leave it out"));
+    }
+    let named = &job.profile;
+    let profile = context.profile(Wanted { name: named, set: &job.given.set })?;
     let steps = text::count(profile.steps.len(), "step");
     let recipients = text::count(profile.recipients.len(), "recipient");
     let sinks = text::count(profile.sinks.len(), "sink");

@@ -13,6 +13,7 @@ use crate::{
 };
 use collect_core::{
     host::{Host, Machine, Tree},
+    profile::Wanted,
     redact::Counts,
     rewrite::{LeftOut, Rewrite, RewriteError, Rewritten},
 };
@@ -30,7 +31,9 @@ pub(super) fn redact(context: &Context<'_>, job: &RedactJob) -> Result<Exit, Fai
     } else {
         Box::new(Machine::new())
     };
-    let profile = context.profile_for(&*host, &job.profile)?;
+    let wanted = Wanted { name: &job.profile, set: &job.given.set };
+    let key = context.places.redact_key();
+    let profile = context.profile_for(&*host, Some(&key), wanted)?;
     manners::stand_back();
     let watch = Watch::begin()
         .map_err(|error| Failure::unusable(format!("cannot watch for signals: {error}")))?;

@@ -2,11 +2,11 @@
 
 use super::Context;
 use crate::{
-    args::Job,
+    args::{Choice, Job},
     conversation::{self, Conversation, draft},
     exit::{Exit, Failure},
     manners,
-    outline::{Goal, Outline, around},
+    outline::{Goal, Look, Outline, around},
     report::{self, terminal},
     submission::{Submission, Target},
     text,
@@ -19,6 +19,7 @@ use collect_core::{
     identity::Identity,
     outbox::Outbox,
     plan::{Plan, Selection},
+    profile::Wanted,
     report::{Consent, Report},
     seal::PARTIAL,
     units::{Length, TimePoint},
@@ -31,24 +32,27 @@ use std::{
     time::Duration,
 };
 
-/// How long the sizes of steps may take to be found out while somebody waits for a question.
-const GLANCE: Duration = Duration::from_millis(150);
+/// How closely the host is looked at while somebody waits for a question.
+const GLANCE: Look = Look { patience: Duration::from_millis(150), rights: false };
 
-/// How long they may take when they are what was asked for.
-const LOOK: Duration = Duration::from_secs(10);
+/// How closely it is looked at when that is what was asked for.
+const LOOK: Look = Look { patience: Duration::from_secs(10), rights: true };
 
 /// Runs the main job.
 pub(super) fn run(context: &Context<'_>, args: &Job) -> Result<Exit, Failure> {
     let host: Arc<dyn Host> = Arc::new(Machine::new());
-    let profile = context.profile_for(&*host, args.profile.as_deref().unwrap_or_default())?;
-    let selection = selection(args, &*host)?;
+    let name = args.profile.as_deref().unwrap_or_default();
+    let wanted = Wanted { name, set: &args.given.set };
+    let key = context.places.redact_key();
+    let profile = context.profile_for(&*host, Some(&key), wanted)?;
+    let selection = selection(&args.choice, &*host)?;
     let name = BundleName::new(&profile.product, host.now());
     let plan = Arc::new(Plan::new(Arc::clone(&profile), &selection, name, &*host)?);
     let sends = !args.no_send && !profile.sinks.is_empty();
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from("."));
     let folder = std::path::absolute(&folder).unwrap_or(folder);
     let goal = if sends { Goal::Sinks } else { Goal::Folder(&folder) };
-    let outline = |patience| Outline::new(&plan, &context.plugins, &host, goal, patience);
+    let outline = |look| Outline::new(&plan, &context.plugins, &host, goal, look);
     if args.dry_run {
         show(context, &|| outline(LOOK));
         return Ok(Exit::Complete);
@@ -96,7 +100,7 @@ fn show(context: &Context<'_>, outline: &dyn Fn() -> Outline) {
 }
 
 /// What the command line selects of the profile.
-fn selection(args: &Job, host: &dyn Host) -> Result<Selection, Failure> {
+pub(super) fn selection(args: &Choice, host: &dyn Host) -> Result<Selection, Failure> {
     let (now, zone) = (host.now(), host.zone());
     let (mut since, mut until) = (args.since, args.until);
     if let Some(at) = &args.at {

@@ -13,6 +13,7 @@ use collect_core::{
     deliver::{Hands, deliver},
     identity::Identity,
     outbox::{Outbox, OutboxError, Record},
+    profile::Wanted,
 };
 use jiff::Timestamp;
 use std::path::Path;
@@ -25,14 +26,16 @@ pub(super) fn send(
     context: &Context<'_>,
     bundle: Option<&str>,
     profile: Option<&str>,
+    set: &[(String, String)],
 ) -> Result<Exit, Failure> {
+    let by = By { profile, set };
     let outbox = Outbox::open(&context.places.outbox())?;
     for name in outbox.recover()? {
         let remark = "An earlier run died while it sealed";
         context.voice.say(&format!("{remark} `{name}`; what it left is removed."));
     }
     let names = match bundle {
-        Some(bundle) => vec![find(context, &outbox, bundle, profile)?],
+        Some(bundle) => vec![find(context, &outbox, bundle, by)?],
         None => outbox.waiting()?.into_iter().map(|waiting| waiting.name).collect(),
     };
     if names.is_empty() {
@@ -44,7 +47,7 @@ pub(super) fn send(
     let mut worst = Exit::Complete;
     let alone = bundle.is_some();
     for name in &names {
-        match send_one(context, &outbox, name, profile, &watch) {
+        match send_one(context, &outbox, name, by, &watch) {
             Ok(Exit::Complete) => {}
             Ok(exit) => worst = exit,
             // Delivered by another process while we looked.
@@ -64,6 +67,13 @@ pub(super) fn send(
     Ok(worst)
 }
 
+/// The profile that the command line names, and what it gives for parameters.
+#[derive(Clone, Copy)]
+struct By<'b> {
+    profile: Option<&'b str>,
+    set: &'b [(String, String)],
+}
+
 /// Why a bundle could not even be tried.
 enum Failed {
     Gone,
@@ -80,14 +90,18 @@ fn send_one(
     context: &Context<'_>,
     outbox: &Outbox,
     name: &str,
-    profile: Option<&str>,
+    by: By<'_>,
     watch: &Watch,
 ) -> Result<Exit, Failed> {
     let claim = match outbox.claim(name) {
         Err(OutboxError::Unknown(_)) => return Err(Failed::Gone),
         claim => claim?,
     };
-    let profile = context.profile(profile.unwrap_or(&claim.record().profile))?;
+    let record = claim.record();
+    // What was given for another profile, or before it was given anew, says nothing any more.
+    let set = if by.profile.is_none() && by.set.is_empty() { &record.set } else { by.set };
+    let name_of_profile = by.profile.unwrap_or(&record.profile);
+    let profile = context.profile(Wanted { name: name_of_profile, set })?;
     let path = claim.sealed().path().to_owned();
     let identity = Identity::load_or_create(&context.places.identity())?;
     let hands = Hands { env: &paths::environment, identity: &identity, stop: &watch.stop };
@@ -123,15 +137,16 @@ fn find(
     context: &Context<'_>,
     outbox: &Outbox,
     meant: &str,
-    profile: Option<&str>,
+    by: By<'_>,
 ) -> Result<String, Failure> {
     let waiting = outbox.waiting()?;
     let meant_by = |name: &str| {
         name == meant || name.split(".tar.").next() == Some(meant) || id(name) == meant
     };
     if let Some(found) = waiting.iter().find(|waiting| meant_by(&waiting.name)) {
-        if let (None, Some(profile)) = (&found.record, profile) {
-            outbox.announce(&found.name, &record(context, &found.name, profile)?)?;
+        if let (None, Some(profile)) = (&found.record, by.profile) {
+            let wanted = Wanted { name: profile, set: by.set };
+            outbox.announce(&found.name, &record(context, &found.name, wanted)?)?;
         }
         return Ok(found.name.clone());
     }
@@ -144,15 +159,16 @@ fn find(
         return Err(Failure::unusable(format!("`{meant}` is not named like a bundle"))
             .help("a bundle keeps its name: `PRODUCT-TIME-ID.tar.xz.age`"));
     }
-    let profile = profile.ok_or_else(|| {
+    let profile = by.profile.ok_or_else(|| {
         Failure::unusable(format!("nothing is known of where `{meant}` is to be delivered"))
             .help("`--profile P` says it")
     })?;
-    Ok(outbox.adopt(path, &record(context, name, profile)?)?)
+    let wanted = Wanted { name: profile, set: by.set };
+    Ok(outbox.adopt(path, &record(context, name, wanted)?)?)
 }
 
-fn record(context: &Context<'_>, name: &str, profile: &str) -> Result<Record, Failure> {
-    let loaded = context.profile(profile)?;
+fn record(context: &Context<'_>, name: &str, wanted: Wanted<'_>) -> Result<Record, Failure> {
+    let (loaded, profile) = (context.profile(wanted)?, wanted.name);
     if loaded.sinks.is_empty() {
         return Err(Failure::unusable(format!(
             "the profile `{profile}` has nowhere to deliver `{name}`"
@@ -160,7 +176,8 @@ fn record(context: &Context<'_>, name: &str, profile: &str) -> Result<Record, Fa
         .help("a `[deliver.ID]` in the profile says where bundles go"));
     }
     let sinks = loaded.sinks.iter().map(|sink| sink.id.as_str());
-    Ok(Record::new(&paths::lasting_name(profile), &loaded.product, Timestamp::now(), sinks))
+    let profile = paths::lasting_name(profile);
+    Ok(Record::new(&profile, &loaded.product, Timestamp::now(), sinks).with(wanted.set))
 }
 
 /// What the user quotes of a bundle: the beginning of the random part of its name.

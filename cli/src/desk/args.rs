@@ -361,6 +361,8 @@ pub(crate) struct Trial {
     /// A profile, or the settings of the ticket function
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) given: crate::args::Given,
     /// The sink of the profile; all of its ticket systems if not given
     #[arg(long, value_name = "ID")]
     pub(crate) sink: Option<String>,

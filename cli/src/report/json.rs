@@ -1,11 +1,12 @@
 //! Says everything to a program: one event a line, on standard output. What went wrong also goes to
 //! standard error, which is what ends up in the program's log.
 
-use super::{Ending, Styles, Voice, render};
+use super::{Ending, Rehearsal, Styles, Voice, render};
 use crate::{exit::Failure, outline::Outline};
 use collect_core::{
     bundle::StepRecord,
     event::{Event, Reporter},
+    gather::Stop,
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -31,6 +32,19 @@ struct Failed {
     exit: u8,
     id: Option<&'static str>,
     bundle: Option<&'static str>,
+}
+
+/// The last event of steps that were only tried.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Tried {
+    event: &'static str,
+    exit: u8,
+    id: Option<&'static str>,
+    bundle: Option<&'static str>,
+    duration_ms: u128,
+    compressed: u64,
+    stopped: Option<&'static str>,
 }
 
 impl Json {
@@ -66,6 +80,19 @@ impl Voice for Json {
 
     fn gathered(&self, steps: &[StepRecord]) {
         line(&Told::Gathered { steps });
+    }
+
+    fn tried(&self, rehearsal: &Rehearsal<'_>) {
+        line(&Told::Gathered { steps: rehearsal.steps });
+        line(&Tried {
+            event: "finished",
+            exit: rehearsal.exit.code(),
+            id: None,
+            bundle: None,
+            duration_ms: rehearsal.took.as_millis(),
+            compressed: rehearsal.compressed,
+            stopped: rehearsal.stopped.map(Stop::word),
+        });
     }
 
     fn ended(&self, ending: &Ending) {

@@ -12,11 +12,12 @@ use crate::{
     outline::Outline,
     text::Style,
 };
-use collect_core::{bundle::StepRecord, event::Reporter};
+use collect_core::{bundle::StepRecord, event::Reporter, gather::Stop};
 use serde::Serialize;
 use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 /// What a run says beside its events.
@@ -30,6 +31,9 @@ pub(crate) trait Voice: Reporter {
     /// How the steps ended: what is missing comes before all else.
     fn gathered(&self, steps: &[StepRecord]);
 
+    /// How the steps went that were only tried.
+    fn tried(&self, rehearsal: &Rehearsal<'_>);
+
     /// How the run ended.
     fn ended(&self, ending: &Ending);
 
@@ -41,6 +45,19 @@ pub(crate) trait Voice: Reporter {
 
     /// The look of text on standard output and standard error.
     fn styles(&self) -> Styles;
+}
+
+/// How the steps of a profile went that were only tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rehearsal<'r> {
+    pub(crate) exit: Exit,
+    pub(crate) steps: &'r [StepRecord],
+    /// How long all of it took: steps run side by side.
+    pub(crate) took: Duration,
+    /// How many bytes the bundle would have had.
+    pub(crate) compressed: u64,
+    /// Why it ended early, if it did.
+    pub(crate) stopped: Option<Stop>,
 }
 
 /// How a run ended.

@@ -1,6 +1,6 @@
 //! Says nothing but what went wrong.
 
-use super::{Ending, Styles, Voice, hand_over, render};
+use super::{Ending, Rehearsal, Styles, Voice, hand_over, render};
 use crate::{exit::Failure, outline::Outline};
 use collect_core::{
     bundle::StepRecord,
@@ -36,6 +36,8 @@ impl Voice for Quiet {
     fn outline(&self, _: &dyn Fn() -> Outline) {}
 
     fn gathered(&self, _: &[StepRecord]) {}
+
+    fn tried(&self, _: &Rehearsal<'_>) {}
 
     fn ended(&self, ending: &Ending) {
         if let Some(complaint) = ending.complaint() {

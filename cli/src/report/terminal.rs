@@ -1,10 +1,11 @@
 //! Speaks to a person.
 
+mod tried;
 mod view;
 
 pub(crate) use view::{WIDTH, open_command, outline};
 
-use super::{Ending, Styles, Voice, hand_over, render};
+use super::{Ending, Rehearsal, Styles, Voice, hand_over, render};
 use crate::{
     exit::Failure,
     outline::Outline,
@@ -181,6 +182,12 @@ impl Voice for Terminal {
             text::length(stage.begun.elapsed())
         );
         self.write_stage(&stage, "Gathered", &text);
+    }
+
+    fn tried(&self, rehearsal: &Rehearsal<'_>) {
+        Self::clear(&mut self.stage());
+        let style = self.styles.output;
+        super::print(&tried::table(rehearsal, style, self.verbose, view::width()));
     }
 
     fn ended(&self, ending: &Ending) {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How wide a column gets; what is longer pushes the rest of its row to the right.
+const WIDEST: usize = 120;
+
 /// A table: columns two spaces apart, numbers to the right, the last column as long as it is.
 pub(crate) struct Table<const N: usize> {
     rows: Vec<[String; N]>,
@@ -31,7 +34,7 @@ impl<const N: usize> fmt::Display for Table<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let column = |at: usize| self.rows.iter().map(move |row| row[at].as_str());
         let widths: [usize; N] = std::array::from_fn(|at| {
-            column(at).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            column(at).map(|cell| cell.chars().count()).max().unwrap_or(0).min(WIDEST)
         });
         let numeric: [bool; N] = std::array::from_fn(|at| column(at).skip(1).all(is_number));
         for row in &self.rows {
@@ -67,5 +70,14 @@ mod tests {
             table.to_string(),
             " PID  NAME  COMMAND\n   1  init  /sbin/init splash\n1234  -     sh\n"
         );
+    }
+
+    #[test]
+    fn a_cell_of_a_megabyte_does_not_make_every_row_so_long() {
+        let mut table = Table::new(["NAME", "SIZE"]);
+        table.row(["x".repeat(1 << 20), "1".into()]);
+        table.row(["y".into(), "2".into()]);
+        let last = table.to_string().lines().last().map(str::len);
+        assert_eq!(last, Some(WIDEST + 2 + 4));
     }
 }

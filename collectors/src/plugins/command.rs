@@ -11,6 +11,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 /// than 0 is noted, with what the command wrote to standard error. At the `timeout` it is killed
 /// with all that it started; what it wrote by then is kept. A program that is not installed is no
 /// error.
+///
+/// ```toml
+/// [collect.routes]
+/// use = "command"
+/// argv = ["ip", "-json", "route", "show", "table", "all"]
+/// name = "routes.json"
+/// timeout = "10s"
+/// ```
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Command {

@@ -23,6 +23,15 @@ use serde::Deserialize;
 /// A symbolic link to a file is followed only if its target, too, is among `paths`; a symbolic link
 /// to a folder only where a path names it without a wildcard. FIFOs, sockets and devices are never
 /// opened.
+///
+/// ```toml
+/// [collect.product-logs]
+/// use = "files"
+/// paths = ["/var/log/komand/**/*.log*", "/etc/komand"]
+/// exclude = ["*.pem"]
+/// since = "24h"
+/// max-size = "200MB"
+/// ```
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Files {
@@ -71,6 +80,10 @@ impl Collector for Files {
     fn estimate(&self, host: &dyn Host, window: &Window) -> Option<u64> {
         self.set().ok().map(|set| set.size(host, window))
     }
+
+    fn refused(&self, host: &dyn Host, window: &Window) -> Vec<String> {
+        self.set().map(|set| set.refused(host, window)).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -84,6 +97,20 @@ mod tests {
         let host = FakeHost::new().file("/var/log/app/a.log", "a").file("/var/log/app/b", "b");
         let collected = Trial::of(files).on(host);
         assert_eq!(collected.paths(), ["test/var/log/app/a.log"]);
+    }
+
+    #[test]
+    fn what_only_root_may_read_is_named_before_anything_is_read() {
+        let files = Files { paths: vec!["/etc/app".into(), "/var/log/*".into()], exclude: vec![] };
+        let window = Window { since: None, until: None };
+        let host = FakeHost::new().file("/etc/app/a", "a").denied("/etc/app/key");
+        assert_eq!(files.refused(&host, &window), ["/etc/app/key"]);
+        let many = (1..7).fold(FakeHost::new(), |host, n| host.denied(format!("/var/log/{n}")));
+        assert_eq!(
+            files.refused(&many, &window),
+            ["/var/log/1", "/var/log/2", "/var/log/3", "3 more files"]
+        );
+        assert!(files.refused(&FakeHost::new(), &window).is_empty());
     }
 
     #[test]

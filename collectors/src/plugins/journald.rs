@@ -12,6 +12,15 @@ use serde::Deserialize;
 /// Where `max-size` is too small for all of them, the newest are kept. Beside the entries,
 /// `boots.txt` lists the boots that the journal knows. A host without systemd is no error; a journal
 /// file that is damaged is named.
+///
+/// ```toml
+/// [collect.product-journal]
+/// use = "journald"
+/// units = ["komand.service", "komand-worker@*"]
+/// max-priority = "info"
+/// since = "24h"
+/// max-size = "50MB"
+/// ```
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Journald {
@@ -143,6 +152,25 @@ impl Collector for Journald {
         let window = Window { since: window.since, until: None };
         FileSet::new(&paths, &[]).ok().map(|files| files.size(host, &window))
     }
+
+    /// Every user may read messages of their own; those of the system are in files of which root
+    /// and the group `systemd-journal` can open each (`systemd-journald.service(8)`).
+    fn refused(&self, host: &dyn Host, window: &Window) -> Vec<String> {
+        let window = Window { since: window.since, until: None };
+        let of = |folders: &[String], name: &str| {
+            let paths: Vec<_> =
+                folders.iter().map(|folder| format!("{folder}/**/{name}")).collect();
+            FileSet::new(&paths, &[]).map(|set| set.refused(host, &window)).unwrap_or_default()
+        };
+        if !self.directory.is_empty() {
+            return of(&self.directory, "*.journal*");
+        }
+        let own = ["/var/log/journal", "/run/log/journal"].map(str::to_owned);
+        if of(&own, "system*.journal*").is_empty() {
+            return Vec::new();
+        }
+        vec!["messages of the system and of other users (or the group systemd-journal)".to_owned()]
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +241,16 @@ mod tests {
     fn a_host_without_systemd_is_no_error() {
         let collected = Trial::of(Journald::default()).on(FakeHost::new());
         assert_eq!(collected.status(), Status::Absent);
+    }
+
+    #[test]
+    fn who_may_not_open_the_journal_of_the_system_is_told_before() {
+        let window = Window { since: None, until: None };
+        let refused = |host: FakeHost| Journald::default().refused(&host, &window).len();
+        let path = "/var/log/journal/0123/system.journal";
+        assert_eq!(refused(FakeHost::new().denied(path)), 1);
+        assert_eq!(refused(FakeHost::new().file(path, "LPKSHHRH")), 0);
+        assert_eq!(refused(FakeHost::new()), 0);
     }
 
     #[test]

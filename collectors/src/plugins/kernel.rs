@@ -5,11 +5,11 @@ use crate::facts::{
     kernel_log::readable,
     settings::settings,
 };
-use collect_core::{CollectError, Collector, Output};
+use collect_core::{CollectError, Collector, Output, Window, host::Host};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 
 /// Kernel version, modules, settings and log.
 ///
@@ -20,6 +20,11 @@ use std::io::{BufRead, BufReader, Write};
 /// From `proc(5)`, `proc_sys(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
 /// <https://docs.kernel.org/admin-guide/pstore-blk.html>. The log needs root where
 /// `kernel.dmesg_restrict` is 1; the records of crashes always do.
+///
+/// ```toml
+/// [collect.kernel]
+/// use = "kernel"
+/// ```
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Kernel {}
@@ -36,6 +41,12 @@ const FILES: [&str; 8] = [
     "/proc/vmstat",
     "/proc/buddyinfo",
 ];
+
+/// Where the log is read.
+const LOG: &str = "/dev/kmsg";
+
+/// Where the firmware's records of crashes are.
+const CRASHES: &str = "/sys/fs/pstore";
 
 /// Bit by bit, from the lowest.
 const TAINTS: [&str; 20] = [
@@ -80,6 +91,16 @@ impl Collector for Kernel {
         write_log(out)?;
         copy_crashes(out)
     }
+
+    fn refused(&self, host: &dyn Host, _: &Window) -> Vec<String> {
+        let is_refusal = |error: Option<io::Error>| {
+            error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        // Opening the log takes nothing out of it.
+        let log = is_refusal(host.kernel_log().err()).then_some(LOG);
+        let crashes = is_refusal(host.entries(CRASHES.as_ref()).err()).then_some(CRASHES);
+        log.into_iter().chain(crashes).map(str::to_owned).collect()
+    }
 }
 
 /// What the bits of `/proc/sys/kernel/tainted` mean.
@@ -91,26 +112,24 @@ fn taints(mask: u64) -> Vec<&'static str> {
 
 /// What the firmware kept when the kernel crashed; for root only.
 fn copy_crashes(out: &mut Output<'_>) -> Result<(), CollectError> {
-    const FOLDER: &str = "/sys/fs/pstore";
-    match out.host().entries(FOLDER.as_ref()) {
+    match out.host().entries(CRASHES.as_ref()) {
         Ok(records) => records.into_iter().try_for_each(|record| out.file(record)),
         Err(error) => {
-            out.failed(FOLDER, &error);
+            out.failed(CRASHES, &error);
             Ok(())
         }
     }
 }
 
 fn write_log(out: &mut Output<'_>) -> Result<(), CollectError> {
-    const SOURCE: &str = "/dev/kmsg";
     let log = match out.host().kernel_log() {
         Ok(log) => log,
         Err(error) => {
-            out.failed(SOURCE, &error);
+            out.failed(LOG, &error);
             return Ok(());
         }
     };
-    let mut entry = out.entry("kernel-log.txt", SOURCE, None)?;
+    let mut entry = out.entry("kernel-log.txt", LOG, None)?;
     let mut failure = None;
     for line in BufReader::new(log).split(b'\n') {
         match line {
@@ -127,7 +146,7 @@ fn write_log(out: &mut Output<'_>) -> Result<(), CollectError> {
     }
     entry.end()?;
     if let Some(error) = failure {
-        out.failed(SOURCE, &error);
+        out.failed(LOG, &error);
     }
     Ok(())
 }
@@ -163,6 +182,14 @@ mod tests {
         assert_eq!(collected.text("sysctl.txt"), "kernel.tainted = 1\n");
         assert!(collected.text("summary.json").contains("proprietary"));
         assert_eq!(collected.status(), Status::Complete);
+    }
+
+    #[test]
+    fn what_only_root_sees_is_told_before() {
+        let window = Window { since: None, until: None };
+        let refused = |host: FakeHost| Kernel::default().refused(&host, &window);
+        assert_eq!(refused(FakeHost::new().denied("/dev/kmsg")), ["/dev/kmsg"]);
+        assert_eq!(refused(FakeHost::new().kernel_log("")), [""; 0]);
     }
 
     #[test]

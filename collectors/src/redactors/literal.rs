@@ -16,7 +16,7 @@ use serde::Deserialize;
 /// ```toml
 /// [redact.ours]
 /// use = "literal"
-/// values = [{ file = "/etc/komand/db.password" }, { env = "KOMAND_TOKEN" }]
+/// values = [{ file = "db.password" }, { env = "KOMAND_TOKEN" }]
 /// ```
 ///
 /// The values are never shown. One that cannot be read, or that has fewer than four characters,

@@ -13,6 +13,12 @@ use serde::Deserialize;
 /// Finds tokens by the formats that vendors publish, values by their keys in any common format of
 /// configuration, and what stands in URLs, headers, command lines, SQL and sentences. Every profile
 /// has it, as `[redact.secrets]`, unless it says otherwise.
+///
+/// ```toml
+/// # Every profile has it; only to switch it off, it has to be named.
+/// [redact.secrets]
+/// use = "secrets"
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Secrets {

@@ -103,6 +103,9 @@ pub struct ProfileRef {
     pub name: String,
     /// The SHA-256 of the profile and of all that it extends, in hexadecimal.
     pub sha256: String,
+    /// What its parameters were, as texts, redacted: several of a list.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub params: BTreeMap<String, Vec<String>>,
 }
 
 /// What every reader wants to know first of a host.

@@ -13,7 +13,13 @@ mod walk;
 
 use crate::{Invalid, Window, host::Host};
 use pattern::{Exclusion, PathPattern, PatternError};
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// How many of the files that may not be read are named.
+const NAMED: usize = 3;
 
 /// Which files to take: absolute paths with wildcards, and what to leave out of them.
 ///
@@ -59,6 +65,28 @@ impl FileSet {
             });
             sizes.sum()
         })
+    }
+
+    /// What may not be read: folders that cannot be listed, and files that cannot be opened; the
+    /// first few by their paths, the rest by their number. Reads no content.
+    pub fn refused(&self, host: &dyn Host, window: &Window) -> Vec<String> {
+        let Ok(selection) = walk::select(self, host, window, &mut || Ok(())) else {
+            return Vec::new();
+        };
+        let is_refusal = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let folders = selection.failed.into_iter().filter(|(_, error)| is_refusal(error));
+        let files = selection.files.into_iter().map(|found| found.path);
+        let files = files.filter(|path| host.open(path).is_err_and(|error| is_refusal(&error)));
+        let mut refused: Vec<_> = folders.map(|(path, _)| path).chain(files).collect();
+        refused.sort();
+        refused.dedup();
+        let more = refused.len().saturating_sub(NAMED);
+        let mut named: Vec<_> =
+            refused.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+        if more > 0 {
+            named.push(format!("{more} more file{}", if more == 1 { "" } else { "s" }));
+        }
+        named
     }
 
     fn excludes(&self, path: &Path) -> bool {

@@ -99,6 +99,11 @@ impl Gathered {
         &self.entries
     }
 
+    /// How many bytes the bundle's content has, compressed.
+    pub fn compressed(&self) -> u64 {
+        self.spool.len()
+    }
+
     /// Why the run ended early, if it did.
     pub fn stopped(&self) -> Option<Stop> {
         self.stopped

@@ -11,6 +11,9 @@ pub struct Record {
     /// The profile: a name of the search path, or an absolute path. It says how to reach the sinks,
     /// so a profile that was put right is used by the next try.
     pub profile: String,
+    /// What was given for its parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<(String, String)>,
     /// Its product.
     pub product: String,
     /// When the bundle was made.
@@ -58,7 +61,14 @@ impl Record {
             error: None,
         });
         let (profile, product) = (profile.to_owned(), product.to_owned());
-        Self { profile, product, created, host: None, sinks: sinks.collect() }
+        let sinks = sinks.collect();
+        Self { profile, set: Vec::new(), product, created, host: None, sinks }
+    }
+
+    /// The same, with this given for the parameters of the profile.
+    #[must_use]
+    pub fn with(self, set: &[(String, String)]) -> Self {
+        Self { set: set.to_vec(), ..self }
     }
 
     /// The same, of the host that this pseudonym stands in for.

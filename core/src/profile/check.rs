@@ -5,6 +5,7 @@ use super::{
     encrypt::Encrypt,
     merge::{SECTIONS, TABLES},
     options::{Options, schema_of},
+    params::{PARAMS, Wanted},
     read::Env,
     source::{Finding, Findings, Sources, Span},
     syntax,
@@ -19,6 +20,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -52,10 +54,18 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn into_profile(self, name: String, sha256: String, base: PathBuf) -> Profile {
+    pub(super) fn into_profile(
+        self,
+        wanted: Wanted<'_>,
+        sha256: String,
+        params: BTreeMap<String, Vec<String>>,
+        base: PathBuf,
+    ) -> Profile {
         Profile {
-            name,
+            name: wanted.name.to_owned(),
             sha256,
+            params,
+            set: wanted.set.to_vec(),
             base,
             product: self.product,
             report: self.report,
@@ -209,7 +219,7 @@ impl Checker<'_> {
         for (key, value) in root {
             let name = key.get_ref().as_ref();
             let known: Vec<_> = match value.get_ref() {
-                DeValue::Table(_) => [&SECTIONS[..], &TABLES[..]].concat(),
+                DeValue::Table(_) => [&SECTIONS[..], &TABLES[..], &[PARAMS]].concat(),
                 _ => TOP.to_vec(),
             };
             let help = suggest::did_you_mean(name, known.iter().copied())

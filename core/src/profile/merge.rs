@@ -1,6 +1,9 @@
 //! Puts a profile on top of those that it extends.
 
-use super::source::{Finding, Findings, Span};
+use super::{
+    params::PARAMS,
+    source::{Finding, Findings, Span},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{
     Spanned,
@@ -41,6 +44,9 @@ impl<'i> Merger<'i> {
             if let Some(section) = SECTIONS.into_iter().find(|section| section == name) {
                 let from = From { section, number, extends };
                 self.add_section(&from, key, value);
+            } else if name == PARAMS {
+                let from = From { section: PARAMS, number, extends };
+                self.add_section(&from, key, with_defaults(value));
             } else if TABLES.iter().any(|table| table == name) {
                 merge(&mut self.merged, key, value);
             } else {
@@ -62,7 +68,7 @@ impl<'i> Merger<'i> {
         };
         for (id, step) in steps {
             let name = (from.section, id.get_ref().to_string());
-            if let Some(given) = use_of(step.get_ref()) {
+            if let Some(given) = from.identity_of(step.get_ref()) {
                 let finding = from.collision(&name, self.givers.get(&name), given.span());
                 self.collisions.extend(finding.map(|finding| (name.clone(), finding)));
                 self.givers.insert(name.clone(), (from.number, given.span()));
@@ -99,6 +105,12 @@ impl From<'_> {
         numbers.iter().all(|number| self.extends.contains(number))
     }
 
+    /// What says that a table is one of its own, and does not only change another of its id.
+    fn identity_of<'a, 'i>(&self, table: &'a DeValue<'i>) -> Option<&'a Value<'i>> {
+        let option = if self.section == PARAMS { "description" } else { "use" };
+        table.as_table()?.get(option)
+    }
+
     fn collision(
         &self,
         (section, id): &Id,
@@ -117,6 +129,22 @@ impl From<'_> {
         let finding = Finding::new(span, message).also(first.clone(), "and here").help(help);
         Some(Collision { givers: [*giver, self.number], finding })
     }
+}
+
+/// Parameters in their long form: `unit = "…"` is short for `unit = { default = "…" }`.
+fn with_defaults(mut value: Value<'_>) -> Value<'_> {
+    if let DeValue::Table(params) = value.get_mut() {
+        for (key, param) in params.iter_mut() {
+            if param.get_ref().as_table().is_none() {
+                let span = param.span();
+                let mut table = DeTable::new();
+                let default = std::mem::replace(param, empty(span.clone()));
+                table.insert(Spanned::new(key.span(), "default".into()), default);
+                *param = Spanned::new(span, DeValue::Table(table));
+            }
+        }
+    }
+    value
 }
 
 fn empty<'i>(span: Span) -> Value<'i> {

@@ -3,8 +3,10 @@
 
 mod check;
 mod encrypt;
+mod fill;
 mod merge;
 mod options;
+mod params;
 mod problem;
 mod read;
 mod reference;
@@ -20,9 +22,10 @@ mod tests;
 mod wording;
 
 pub(crate) use options::{option_names, schema_of};
+pub use params::{Parameter, Wanted};
 pub use problem::{Problem, ProfileError};
-pub use read::{Env, load, load_for};
-pub use reference::{Described, catalogue, reference};
+pub use read::{Env, load, load_for, parameters};
+pub use reference::{Described, catalogue, examples, reference};
 pub use schema::schema;
 pub use search::{Library, Listed, Origin};
 pub use settings::Settings;
@@ -35,7 +38,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// A profile that has been read and found good. Only the checker makes one.
 pub struct Profile {
@@ -43,6 +46,10 @@ pub struct Profile {
     pub name: String,
     /// The SHA-256 of its text and of all that it extends, in hexadecimal.
     pub sha256: String,
+    /// What its parameters are in this run, as texts: several of a list.
+    pub params: BTreeMap<String, Vec<String>>,
+    /// What was given for its parameters; it takes no more to read it again.
+    pub set: Vec<(String, String)>,
     /// The folder that its relative paths are meant from.
     pub base: PathBuf,
     /// The product.

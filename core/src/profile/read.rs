@@ -3,7 +3,9 @@
 use super::{
     Profile,
     check::Checker,
+    fill::{Filler, mentioned},
     merge::Merger,
+    params::{PARAMS, Parameter, Params, Wanted},
     problem::{Problem, ProfileError},
     search::{Found, Library, NotFound},
     source::{Finding, Findings, Sources, Span},
@@ -15,76 +17,91 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
-use toml::{Spanned, de::DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 /// Looks up an environment variable; only the command line reads the environment.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
-/// Reads the profile that is called `named`: a name of the library, or a path, which contains a `/`
-/// or ends in `.toml`.
+/// Reads the profile that is wanted.
 ///
 /// # Errors
 ///
-/// Names everything that is wrong with the profile and with those that it extends, in one pass.
-pub fn load(
-    named: &str,
+/// Names everything that is wrong with the profile, with those that it extends and with what is
+/// given for its parameters, in one pass.
+pub fn load<'w>(
+    wanted: impl Into<Wanted<'w>>,
     library: &Library,
     plugins: &Plugins,
     env: Env<'_>,
 ) -> Result<Profile, ProfileError> {
-    read(named, library, plugins, env, None, None)
+    read(wanted.into(), library, plugins, env, None, None)
 }
 
 /// Reads a profile as [`load`] does, to redact data of `host`: redactors learn its facts from it,
-/// and keep the key of pseudonyms at `key` if the profile names none.
+/// and keep the key of pseudonyms at `key` if the profile names none. Without a place for it, the
+/// key is made up and forgotten.
 ///
 /// # Errors
 ///
 /// As [`load`].
-pub fn load_for(
+pub fn load_for<'a>(
     host: &dyn Host,
-    key: &Path,
-    named: &str,
+    key: impl Into<Option<&'a Path>>,
+    wanted: impl Into<Wanted<'a>>,
     library: &Library,
     plugins: &Plugins,
     env: Env<'_>,
 ) -> Result<Profile, ProfileError> {
-    read(named, library, plugins, env, Some(host), Some(key))
+    read(wanted.into(), library, plugins, env, Some(host), key.into())
+}
+
+/// The parameters of a profile, also those of what it extends, by name.
+///
+/// # Errors
+///
+/// Says why the profile is not found. What else is wrong with it costs only what it concerns.
+pub fn parameters(named: &str, library: &Library) -> Result<Vec<Parameter>, ProfileError> {
+    let chain = chain(named, library)?;
+    let mut findings = Findings::default();
+    let (mut merged, ..) = merged(&chain, &mut findings);
+    Ok(Params::read(merged.remove(PARAMS), &[], true, &mut findings).described())
 }
 
 fn read(
-    named: &str,
+    wanted: Wanted<'_>,
     library: &Library,
     plugins: &Plugins,
     env: Env<'_>,
     host: Option<&dyn Host>,
     key: Option<&Path>,
 ) -> Result<Profile, ProfileError> {
-    let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
-        ProfileError::new(vec![Problem::general(message, help)])
-    })?;
-    let base = found.folder.clone();
-    let mut chain = Chain::new(library);
-    chain.read(found);
-
-    let Chain { sources, files, order, mut findings, .. } = chain;
-    let mut merger = Merger::default();
-    let mut broken = Vec::new();
-    for &number in &order {
-        let source = sources.get(number);
-        let (table, errors) = syntax::parse(&source.text, source.start);
-        for error in errors {
-            broken.push(error.span.clone());
-            findings.push(error);
-        }
-        merger.add(table, number, &files[number].extends);
-    }
+    let mut chain = chain(wanted.name, library)?;
+    let base = chain.files[0].folder.clone();
+    let mut findings = std::mem::take(&mut chain.findings);
+    let (mut root, broken, used) = merged(&chain, &mut findings);
+    let Chain { sources, order, .. } = &chain;
+    let mut wrong = Findings::default();
+    let table = root.remove(PARAMS);
+    let params = Params::read(table, wanted.set, !broken.is_empty(), &mut wrong);
+    let mut filler = Filler {
+        params: &params,
+        sources,
+        findings: &mut wrong,
+        unfilled: Vec::new(),
+        filled: Vec::new(),
+    };
+    filler.fill(&mut root);
+    let Filler { unfilled, filled, .. } = filler;
+    params.unused(&used, &mut wrong);
     // Values of a line that is no TOML are made up by the parser, and so is what is wrong with them.
-    let lines: BTreeSet<_> = broken.iter().map(|span| line(&sources, span)).collect();
+    let lines: BTreeSet<_> = broken.iter().map(|span| line(sources, span)).collect();
     let mut checker = Checker {
         plugins,
-        sources: &sources,
-        order: &order,
+        sources,
+        order,
         base: &base,
         env,
         host,
@@ -92,17 +109,58 @@ fn read(
         broken: !broken.is_empty(),
         findings: Findings::default(),
     };
-    let parts = checker.profile(merger.finish(&mut findings));
-    let mut wrong = checker.findings;
-    wrong.forget(|span| lines.contains(&line(&sources, span)));
+    let parts = checker.profile(root);
+    let mut found = checker.findings;
+    let meets = |span: &Span, other: &Span| span.start < other.end && other.start < span.end;
+    found.forget(|span| unfilled.iter().any(|unfilled| meets(span, unfilled)));
+    found.remark(|span| {
+        let (_, name) = filled.iter().find(|(filled, _)| filled == span)?;
+        let given = params.get(name)?.given;
+        let from = if given { format!("`--set {name}=…`") } else { "its default".to_owned() };
+        Some(format!("`${{{name}}}` stands for what {from} says"))
+    });
+    wrong.append(found);
+    wrong.forget(|span| lines.contains(&line(sources, span)));
     findings.append(wrong);
 
     match parts {
         Some(parts) if findings.is_empty() => {
-            Ok(parts.into_profile(named.to_owned(), hash(&sources, &order), base))
+            let hash = hash(sources, order);
+            Ok(parts.into_profile(wanted, hash, params.values(), base))
         }
-        _ => Err(findings.into_error(&sources)),
+        _ => Err(findings.into_error(sources)),
     }
+}
+
+/// A profile and all that it extends, read.
+fn chain<'l>(named: &str, library: &'l Library) -> Result<Chain<'l>, ProfileError> {
+    let found = library.find(named, Path::new("")).map_err(|NotFound { message, help }| {
+        ProfileError::new(vec![Problem::general(message, help)])
+    })?;
+    let mut chain = Chain::new(library);
+    chain.read(found);
+    Ok(chain)
+}
+
+/// A profile on top of all that it extends, the places of what is no TOML, and the parameters that
+/// any of them uses.
+fn merged<'c>(
+    chain: &'c Chain<'_>,
+    findings: &mut Findings,
+) -> (DeTable<'c>, Vec<Span>, Vec<String>) {
+    let mut merger = Merger::default();
+    let (mut broken, mut used) = (Vec::new(), Vec::new());
+    for &number in &chain.order {
+        let source = chain.sources.get(number);
+        let (table, errors) = syntax::parse(&source.text, source.start);
+        for error in errors {
+            broken.push(error.span.clone());
+            findings.push(error);
+        }
+        mentioned(&table, &mut used);
+        merger.add(table, number, &chain.files[number].extends);
+    }
+    (merger.finish(findings), broken, used)
 }
 
 fn line(sources: &Sources, span: &Span) -> (String, usize) {

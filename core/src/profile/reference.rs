@@ -33,12 +33,18 @@ pub struct Described {
 
 /// Every plugin, by kind and name.
 pub fn catalogue(plugins: &Plugins) -> Vec<Described> {
-    let described = |(kind, name, schema): Page| Described {
-        kind,
-        name,
-        summary: paragraphs(&schema).into_iter().next().unwrap_or_default(),
-    };
-    pages(plugins).into_iter().map(described).collect()
+    pages(plugins).iter().map(described).collect()
+}
+
+/// Every plugin with the examples of its doc comment, each a part of a profile.
+pub fn examples(plugins: &Plugins) -> Vec<(Described, Vec<String>)> {
+    let examples = |page: &Page| (described(page), codes(&page.2));
+    pages(plugins).iter().map(examples).collect()
+}
+
+fn described((kind, name, schema): &Page) -> Described {
+    let summary = paragraphs(schema).into_iter().next().unwrap_or_default();
+    Described { kind, name, summary }
 }
 
 /// The reference page of the plugins of that name, as plain text; none if there is none.
@@ -70,6 +76,16 @@ fn page(kind: &str, name: &str, schema: &Value) -> String {
     let mut page = format!("{name} ({kind})\n");
     for paragraph in paragraphs(schema) {
         _ = write!(page, "\n{}", wrap(&paragraph, 0));
+    }
+    let examples = codes(schema);
+    if !examples.is_empty() {
+        page += "\nEXAMPLE\n";
+    }
+    for example in examples {
+        page.push('\n');
+        for line in example.lines() {
+            _ = writeln!(page, "{}", format!("    {line}").trim_end());
+        }
     }
     let options = options(schema);
     if options.is_empty() {
@@ -196,13 +212,56 @@ fn is_secret_source(root: &Value, option: &Value) -> bool {
     alternatives(root, option).iter().any(refers)
 }
 
+/// A part of a doc comment.
+enum Block {
+    /// A paragraph, on one line.
+    Text(String),
+    /// What stands in a fence.
+    Code(String),
+}
+
+/// The parts of a doc comment.
+fn blocks(schema: &Value) -> Vec<Block> {
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let (mut blocks, mut words) = (Vec::new(), Vec::new());
+    let mut code: Option<String> = None;
+    // An empty line ends the last paragraph.
+    for line in text.lines().chain([""]) {
+        let is_fence = line.trim_start().starts_with("```");
+        match &mut code {
+            Some(text) if is_fence => {
+                blocks.push(Block::Code(std::mem::take(text)));
+                code = None;
+            }
+            Some(text) => _ = writeln!(text, "{line}"),
+            None if is_fence || line.trim().is_empty() => {
+                if !words.is_empty() {
+                    blocks.push(Block::Text(std::mem::take(&mut words).join(" ")));
+                }
+                code = is_fence.then(String::new);
+            }
+            None => words.extend(line.split_whitespace()),
+        }
+    }
+    blocks
+}
+
 /// The paragraphs of a doc comment, each on one line.
 fn paragraphs(schema: &Value) -> Vec<String> {
-    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let paragraphs = text
-        .split("\n\n")
-        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
-    paragraphs.filter(|paragraph| !paragraph.is_empty()).collect()
+    let texts = blocks(schema).into_iter().filter_map(|block| match block {
+        Block::Text(text) => Some(text),
+        Block::Code(_) => None,
+    });
+    texts.collect()
+}
+
+/// What stands in the fences of a doc comment.
+fn codes(schema: &Value) -> Vec<String> {
+    let codes = blocks(schema).into_iter().filter_map(|block| match block {
+        Block::Code(code) => Some(code),
+        Block::Text(_) => None,
+    });
+    codes.collect()
 }
 
 /// Breaks a paragraph into lines with so many spaces before them.

@@ -1,6 +1,9 @@
 //! The JSON Schema of a profile, for editors.
 
-use super::{Limits, ReportForm, StepOptions, check::Archive, encrypt::Encrypt, steps::Switch};
+use super::{
+    Limits, ReportForm, StepOptions, check::Archive, encrypt::Encrypt, params::Definition,
+    steps::Switch,
+};
 use crate::{
     plugin::{Plugins, Registry},
     ticket::TicketOptions,
@@ -25,6 +28,7 @@ pub fn schema(plugins: &Plugins) -> Value {
         "archive": generator.subschema_for::<Archive>(),
         "encrypt": generator.subschema_for::<Encrypt>(),
     });
+    let definition = generator.subschema_for::<Definition>().to_value();
     let mut definitions = Value::Object(generator.take_definitions(true));
     let sections = [("collect", collect), ("redact", redact), ("deliver", deliver)];
     for (name, section) in sections {
@@ -32,6 +36,13 @@ pub fn schema(plugins: &Plugins) -> Value {
         insert(&mut tables, [(name.to_owned(), section.table)]);
     }
     close(&mut definitions);
+    for (name, schema) in definitions.as_object_mut().into_iter().flatten() {
+        if !FIXED.contains(&name.as_str()) {
+            open_to_parameters(schema);
+        }
+    }
+    insert(&mut definitions, [(PARAMETER.to_owned(), parameter())]);
+    insert(&mut tables, [("params".to_owned(), params(&definition))]);
     insert(&mut tables, top());
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -140,11 +151,90 @@ fn table(name: &str, choices: Vec<Choice>) -> Section {
     let table = json!({
         "description": format!("`[{name}.ID]`, one table for each"),
         "type": "object",
-        "propertyNames": { "pattern": "^[a-z0-9][a-z0-9-]*$" },
+        "propertyNames": { "pattern": ID },
         "additionalProperties": { "$ref": format!("#/definitions/{definition}") },
     });
     definitions.push((definition, any));
     Section { table, definitions }
+}
+
+/// `[params]`
+fn params(definition: &Value) -> Value {
+    json!({
+        "description": "What the profile leaves open: `${NAME}` in a value stands for a parameter, \
+                        which `--set NAME=VALUE` gives, or else its default",
+        "type": "object",
+        "propertyNames": { "pattern": ID },
+        "additionalProperties": {
+            "anyOf": [
+                definition,
+                { "type": ["string", "integer", "boolean"] },
+                { "type": "array", "items": { "type": "string" } },
+            ],
+        },
+    })
+}
+
+/// What an id looks like.
+const ID: &str = "^[a-z0-9][a-z0-9-]*$";
+
+/// The definition of a value that is a parameter as a whole.
+const PARAMETER: &str = "parameter-reference";
+
+/// The definitions of values in which no parameter stands.
+const FIXED: [&str; 3] = ["Parameter", "ParameterValue", "Encrypt"];
+
+fn parameter() -> Value {
+    json!({ "type": "string", "pattern": "^\\$\\{[a-z0-9][a-z0-9-]*\\}$" })
+}
+
+/// Lets a parameter stand where a value is no text, or one of a few.
+fn open_to_parameters(schema: &mut Value) {
+    let Value::Object(object) = schema else { return };
+    for (key, below) in object.iter_mut() {
+        match (key.as_str(), below) {
+            ("properties", Value::Object(options)) => {
+                for (name, option) in options.iter_mut() {
+                    // Which plugin it is is the same in every run.
+                    if name != "use" {
+                        open_to_parameters(option);
+                    }
+                }
+            }
+            ("items" | "additionalProperties", below) => open_to_parameters(below),
+            ("anyOf" | "oneOf" | "allOf", Value::Array(alternatives)) => {
+                // A choice between words is opened as a whole; tables are opened below.
+                let tables = alternatives.iter_mut().filter(|node| node.get("const").is_none());
+                tables.for_each(open_to_parameters);
+            }
+            _ => {}
+        }
+    }
+    if is_no_text(object) {
+        let (description, default) = (object.remove("description"), object.remove("default"));
+        let plain = Value::Object(std::mem::take(object));
+        let kept = [("description", description), ("default", default)];
+        object.extend(kept.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        let parameter = format!("#/definitions/{PARAMETER}");
+        object.insert("anyOf".to_owned(), json!([plain, { "$ref": parameter }]));
+    }
+}
+
+/// Whether a value is a number, `true` or `false`, or one of a few words.
+fn is_no_text(schema: &Map<String, Value>) -> bool {
+    let is =
+        |kind: &Value, wanted: &[&str]| kind.as_str().is_some_and(|kind| wanted.contains(&kind));
+    let wanted = ["integer", "number", "boolean"];
+    let by_type = match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| is(kind, &wanted)),
+        Some(kind) => is(kind, &wanted),
+        None => false,
+    };
+    let words = |key| {
+        let nodes = schema.get(key).and_then(Value::as_array);
+        nodes.is_some_and(|nodes| nodes.iter().any(|node| node.get("const").is_some()))
+    };
+    by_type || schema.contains_key("enum") || words("oneOf")
 }
 
 /// The options of a type, without references.

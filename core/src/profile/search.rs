@@ -11,9 +11,12 @@ use toml::de::DeTable;
 
 /// The profiles that are part of the program, so that `collect --profile linux` works from the bare
 /// binary.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("komand", include_str!("../../../profiles/komand.toml")),
     ("linux", include_str!("../../../profiles/linux.toml")),
+    ("nginx", include_str!("../../../profiles/nginx.toml")),
+    ("postgresql", include_str!("../../../profiles/postgresql.toml")),
+    ("systemd-service", include_str!("../../../profiles/systemd-service.toml")),
 ];
 
 /// Where profiles are found by their names: folders, in order, then those that are built in.

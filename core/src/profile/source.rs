@@ -100,39 +100,59 @@ impl Finding {
 
 /// All that is wrong so far.
 #[derive(Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings {
+    placed: Vec<Finding>,
+    /// What is wrong at no place of the sources.
+    general: Vec<Problem>,
+}
 
 impl Findings {
     pub(super) fn push(&mut self, finding: Finding) {
-        self.0.push(finding);
+        self.placed.push(finding);
     }
 
     pub(super) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        self.0.extend(findings);
+        self.placed.extend(findings);
+    }
+
+    /// Adds what is wrong at no place, such as with the command line.
+    pub(super) fn push_general(&mut self, problem: Problem) {
+        self.general.push(problem);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.placed.is_empty() && self.general.is_empty()
     }
 
     /// Drops what `drop` says, such as what only follows from another problem.
     pub(super) fn forget(&mut self, drop: impl Fn(&Span) -> bool) {
-        self.0.retain(|finding| !drop(&finding.span));
+        self.placed.retain(|finding| !drop(&finding.span));
     }
 
     pub(super) fn append(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
+        self.placed.append(&mut other.placed);
+        self.general.append(&mut other.general);
+    }
+
+    /// Adds a line to the help of those whose place says one.
+    pub(super) fn remark(&mut self, remark: impl Fn(&Span) -> Option<String>) {
+        for finding in &mut self.placed {
+            if let Some(remark) = remark(&finding.span) {
+                let help = finding.help.take();
+                finding.help = Some(help.map(|help| format!("{help}\n{remark}")).unwrap_or(remark));
+            }
+        }
     }
 
     /// The error that names all of them, in the order of the sources.
     pub(super) fn into_error(mut self, sources: &Sources) -> ProfileError {
-        self.0.sort_by_key(|finding| (finding.span.start, finding.span.end));
-        self.0.dedup_by(|a, b| a.span == b.span && a.message == b.message);
-        let problems = self.0.into_iter().map(|finding| {
+        self.placed.sort_by_key(|finding| (finding.span.start, finding.span.end));
+        self.placed.dedup_by(|a, b| a.span == b.span && a.message == b.message);
+        let placed = self.placed.into_iter().map(|finding| {
             let at = sources.place(&finding.span);
             let also = finding.also.map(|(span, label)| (sources.place(&span), label));
             Problem::placed(finding.message, at, finding.label, finding.help, also)
         });
-        ProfileError::new(problems.collect())
+        ProfileError::new(self.general.into_iter().chain(placed).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod content;
+mod odd;
 mod service;
 mod tree;
 
@@ -12,6 +13,7 @@ use crate::host::{
 use command::Script;
 use content::{Content, Gate, OpenFile};
 use jiff::{Timestamp, tz::TimeZone};
+use odd::Odd;
 use rustix::io::Errno;
 use service::{Answer, End, Name, Service};
 use std::{
@@ -60,6 +62,8 @@ pub struct FakeHost {
     now: Timestamp,
     gate: Arc<Gate>,
     touched: Arc<Mutex<Vec<String>>>,
+    /// What is wherever one looks; then there is nothing else.
+    everywhere: Option<Odd>,
 }
 
 #[derive(Debug)]
@@ -94,7 +98,24 @@ impl FakeHost {
             now: NOW,
             gate: Arc::default(),
             touched: Arc::default(),
+            everywhere: None,
         }
+    }
+
+    /// A host on which nothing may be looked at, and no command run.
+    pub fn refusing() -> Self {
+        Self::new().everywhere(Odd::Refusing)
+    }
+
+    /// A host on which every file and folder that anybody looks for is there, every command ends
+    /// well, and all of them hold or say these bytes.
+    pub fn filled(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::new().everywhere(Odd::Filled(bytes.into()))
+    }
+
+    fn everywhere(mut self, odd: Odd) -> Self {
+        self.everywhere = Some(odd);
+        self
     }
 
     /// A text file, last changed now.
@@ -373,15 +394,24 @@ impl Host for FakeHost {
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
+        if let Some(odd) = &self.everywhere {
+            return odd.info(path);
+        }
         self.find(path).map(|(info, _)| info)
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        if let Some(odd) = &self.everywhere {
+            return odd.bytes().map(|_| path.to_owned());
+        }
         let path = self.follow(path, true)?;
         self.find(&path).map(|_| path)
     }
 
     fn link(&self, path: &Path) -> io::Result<PathBuf> {
+        if let Some(odd) = &self.everywhere {
+            return odd.link();
+        }
         match self.find(path)?.1.map(|node| &node.what) {
             Some(What::Link(target)) => Ok(target.clone()),
             _ => Err(Errno::INVAL.into()),
@@ -389,6 +419,9 @@ impl Host for FakeHost {
     }
 
     fn entries(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        if let Some(odd) = &self.everywhere {
+            return odd.entries(dir);
+        }
         let resolved = self.follow(dir, true)?;
         let (info, node) = self.find(&resolved)?;
         match node.map(|node| &node.what) {
@@ -405,6 +438,10 @@ impl Host for FakeHost {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn HostFile>> {
         self.touch(path.display().to_string());
+        if let Some(odd) = &self.everywhere {
+            let (bytes, info) = (odd.bytes()?.to_vec(), odd.info(path)?);
+            return Ok(Box::new(OpenFile::new(Arc::new(Content::Bytes(bytes)), info)));
+        }
         let (info, node) = self.find(path)?;
         let refused = match node.map(|node| &node.what) {
             Some(What::File(content)) => {
@@ -422,6 +459,9 @@ impl Host for FakeHost {
     fn kernel_log(&self) -> io::Result<Box<dyn Read + Send>> {
         let path = Path::new("/dev/kmsg");
         self.touch(path.display().to_string());
+        if let Some(odd) = &self.everywhere {
+            return Ok(Box::new(Cursor::new(odd.bytes()?.to_vec())));
+        }
         if let Some(What::Denied) = self.nodes.get(path).map(|node| &node.what) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -432,22 +472,36 @@ impl Host for FakeHost {
     }
 
     fn usage(&self, path: &Path) -> io::Result<Usage> {
+        if let Some(odd) = &self.everywhere {
+            return odd.usage();
+        }
         let path = self.follow(path, true)?;
         let found = path.ancestors().find_map(|path| self.usages.get(path));
         found.copied().ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn interfaces(&self) -> Vec<Interface> {
-        self.interfaces.clone()
+        match &self.everywhere {
+            Some(odd) => odd.interfaces(),
+            None => self.interfaces.clone(),
+        }
     }
 
     fn network(&self, table: NetworkTable) -> io::Result<NetworkTables> {
+        if let Some(odd) = &self.everywhere {
+            let messages = odd.bytes()?.to_vec();
+            return Ok(NetworkTables { messages, cut: false });
+        }
         self.networks.get(&table).cloned().ok_or(Errno::AFNOSUPPORT.into())
     }
 
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {
         let line = command.argv.join(" ");
         self.touch(format!("$ {line}"));
+        if let Some(odd) = &self.everywhere {
+            let said = odd.bytes()?.to_vec();
+            return Script::Ends(said.clone(), 0, said).start(deadline, &self.gate);
+        }
         match self.commands.get(&line) {
             Some(script) => script.start(deadline, &self.gate),
             None => Err(io::ErrorKind::NotFound.into()),
@@ -456,6 +510,11 @@ impl Host for FakeHost {
 
     fn connect(&self, to: &Endpoint, deadline: &Deadline) -> io::Result<Box<dyn Connection>> {
         self.touch(format!("connect {to}"));
+        if let Some(odd) = &self.everywhere {
+            let answer = Answer { bytes: odd.bytes()?.to_vec(), end: End::Closed };
+            let service = Service::Answers(vec![(Vec::new(), answer)]);
+            return service.connect(deadline, &self.gate, &self.touched);
+        }
         match (self.services.get(to), to) {
             (Some(service), _) => service.connect(deadline, &self.gate, &self.touched),
             (None, Endpoint::Unix(_)) => Err(io::ErrorKind::NotFound.into()),
@@ -465,6 +524,9 @@ impl Host for FakeHost {
 
     fn resolve(&self, name: &str, deadline: &Deadline) -> io::Result<Vec<IpAddr>> {
         self.touch(format!("resolve {name}"));
+        if let Some(odd) = &self.everywhere {
+            return odd.bytes().map(|_| vec![IpAddr::from([192, 0, 2, 1])]);
+        }
         match self.names.get(name) {
             Some(known) => known.resolve(deadline, &self.gate),
             None => Err(io::Error::other("Name or service not known")),

@@ -2,9 +2,11 @@
 //! sealed bundle.
 
 mod host;
+mod registry;
 mod sealed;
 mod trial;
 
 pub use host::{FakeHost, Release};
+pub use registry::{example, wrong_pages};
 pub use sealed::sealed;
 pub use trial::{Collected, Trial};

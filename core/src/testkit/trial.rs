@@ -140,6 +140,8 @@ impl Trial {
         let profile = Profile {
             name: "test".into(),
             sha256: String::new(),
+            params: BTreeMap::new(),
+            set: Vec::new(),
             base: PathBuf::from("/"),
             product: "test".into(),
             report: ReportForm::default(),

@@ -26,6 +26,12 @@ const PARTIAL: &str = ".partial";
 ///
 /// The bundle appears there under its own name, whole, or not at all. A file that is there is never
 /// overwritten.
+///
+/// ```toml
+/// [deliver.share]
+/// use = "folder"
+/// path = "/mnt/support/reports"
+/// ```
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Folder {

@@ -27,6 +27,15 @@ const LARGEST_PUT: u64 = 5 << 30;
 /// that was signed by someone who has the keys (`presigned-url`), or a function of the receiving
 /// side that hands out a permission for each bundle (`upload-url`), with which the profile holds no
 /// secret.
+///
+/// ```toml
+/// [deliver.bucket]
+/// use = "s3"
+/// bucket = "komand-bug-reports"
+/// region = "eu-central-1"
+/// upload-token = { file = "upload.token" }
+/// referer = "https://komand.example/report"
+/// ```
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct S3 {

@@ -32,6 +32,15 @@ use std::{collections::BTreeMap, time::Duration};
 /// search of Freshdesk knows a new ticket only after some minutes and an archived one no more, so the
 /// hundred newest tickets are looked through as well. When an answer was lost, five minutes pass
 /// before it is tried again.
+///
+/// ```toml
+/// [deliver.desk]
+/// use = "freshdesk"
+/// url = "https://komand.freshdesk.com"
+/// api-key = { env = "FRESHDESK_KEY" }
+/// email = "reports@example.com"
+/// tags = ["collect"]
+/// ```
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Freshdesk {

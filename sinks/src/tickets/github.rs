@@ -30,6 +30,21 @@ use url::Url;
 /// Built to the documentation of the vendor (<https://docs.github.com/en/rest/issues/issues>) and
 /// tested with the requests and answers that it shows; it has not been run against the live
 /// service.
+///
+/// ```toml
+/// # An issue says where the bundle is, so a bucket comes first.
+/// [deliver.bucket]
+/// use = "s3"
+/// bucket = "komand-bug-reports"
+/// region = "eu-central-1"
+/// upload-url = "https://upload.example.com/"
+///
+/// [deliver.issue]
+/// use = "github"
+/// repository = "example/komand-reports"
+/// token = { env = "GITHUB_TOKEN" }
+/// labels = ["report"]
+/// ```
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Github {

@@ -29,6 +29,15 @@ use serde_json::{Value, json};
 ///
 /// GitLab does not say how long an attached file is: an issue that links the bundle is taken to
 /// hold it.
+///
+/// ```toml
+/// [deliver.issue]
+/// use = "gitlab"
+/// url = "https://gitlab.com"
+/// project = "example/komand-reports"
+/// token = { env = "GITLAB_TOKEN" }
+/// labels = ["report"]
+/// ```
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Gitlab {

@@ -32,6 +32,15 @@ use std::{cell::OnceCell, collections::BTreeMap, time::Duration};
 /// (<https://developer.atlassian.com/cloud/jira/platform/rest/v2/>,
 /// <https://docs.atlassian.com/software/jira/docs/api/REST/latest/>) and tested with the requests
 /// and answers that it shows; it has not been run against the live service.
+///
+/// ```toml
+/// [deliver.issue]
+/// use = "jira"
+/// url = "https://komand.atlassian.net"
+/// user = "reports@example.com"
+/// token = { env = "JIRA_TOKEN" }
+/// project = "SUP"
+/// ```
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Jira {

@@ -23,6 +23,15 @@ use std::collections::BTreeMap;
 ///
 /// The REST interface has to be switched on there (Administration, Settings, API), and the account
 /// of the key needs the rights to view, to add and to edit issues of the project.
+///
+/// ```toml
+/// [deliver.ticket]
+/// use = "redmine"
+/// url = "https://redmine.example.com"
+/// api-key = { file = "redmine.key" }
+/// project = "komand"
+/// tracker = "Bug"
+/// ```
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Redmine {

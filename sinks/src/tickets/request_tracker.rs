@@ -35,6 +35,14 @@ const DROPPED: &str = ".txt";
 /// `SeeCustomField` and `ModifyCustomField`. What a ticket holds is downloaded and compared, since
 /// Request Tracker may cut or drop an attachment (`$TruncateLongAttachments`,
 /// `$DropLongAttachments`) without a word.
+///
+/// ```toml
+/// [deliver.ticket]
+/// use = "request-tracker"
+/// url = "https://rt.example.com"
+/// token = { file = "rt.token" }
+/// queue = "Komand"
+/// ```
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct RequestTracker {

@@ -33,6 +33,14 @@ const CHANGES: usize = 5;
 /// The tracker needs its REST interface (`enable_rest`, as it comes). The account needs the
 /// permissions `Rest Access` and to view, search, create and edit issues, messages and files, which
 /// the role `User` has in a tracker as it comes.
+///
+/// ```toml
+/// [deliver.issue]
+/// use = "roundup"
+/// url = "https://tracker.example.com/komand"
+/// user = "collect"
+/// password = { file = "roundup.password" }
+/// ```
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Roundup {

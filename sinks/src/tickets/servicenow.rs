@@ -29,6 +29,15 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// (<https://www.servicenow.com/docs/r/api-reference/rest-apis/c_TableAPI.html>,
 /// <https://www.servicenow.com/docs/r/api-reference/rest-apis/c_AttachmentAPI.html>) and tested with
 /// the requests and answers that it shows; it has not been run against the live service.
+///
+/// ```toml
+/// [deliver.incident]
+/// use = "servicenow"
+/// url = "https://komand.service-now.com"
+/// user = "collect"
+/// token = { env = "SERVICENOW_PASSWORD" }
+/// table = "incident"
+/// ```
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct ServiceNow {

@@ -35,6 +35,13 @@ use sha2::{Digest, Sha256};
 /// the SHA-256 of the body in hexadecimal, also given as `X-Collect-Digest`. Compare both, and refuse
 /// what is older than five minutes. A request whose answer was lost comes again: the same key and
 /// event are the same thing, and want an answer of success once more.
+///
+/// ```toml
+/// [deliver.tickets]
+/// use = "webhook"
+/// url = "https://tickets.example.com/collect"
+/// secret = { file = "webhook.secret" }
+/// ```
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Webhook {

@@ -34,6 +34,15 @@ use std::collections::BTreeMap;
 /// Zendesk has not archived it, which it does 120 days after closing. It is made with that as its
 /// `Idempotency-Key`, so that two that make it at the same time make one. What is to be added to a
 /// closed ticket goes into a new one, since Zendesk takes nothing more for a closed one.
+///
+/// ```toml
+/// [deliver.ticket]
+/// use = "zendesk"
+/// url = "https://komand.zendesk.com"
+/// email = "reports@example.com"
+/// token = { env = "ZENDESK_TOKEN" }
+/// tags = ["collect"]
+/// ```
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Zendesk {

@@ -19,7 +19,7 @@ use crate::{
 };
 use collect_core::{
     plugin::Plugins,
-    profile::{Profile, load},
+    profile::{Profile, Wanted, load},
     sink::{DeliveryContext, Watch},
     ticket::{TicketSettings, TicketSink},
 };
@@ -67,7 +67,8 @@ pub(super) fn test(wanted: &args::Trial, voice: &Voice) -> Result<Exit, Failure>
     }
     let plugins = Plugins::linked();
     let library = Places::of_this_user().library();
-    let profile = load(&wanted.file, &library, &plugins, &paths::environment)?;
+    let asked = Wanted { name: &wanted.file, set: &wanted.given.set };
+    let profile = load(asked, &library, &plugins, &paths::environment)?;
     let mut exit = Exit::Complete;
     for (id, sink) in sinks(&profile, wanted.sink.as_deref())? {
         let trial = Trial { sink, id, product: &profile.product, size: wanted.size };

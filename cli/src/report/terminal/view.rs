@@ -43,6 +43,13 @@ pub(crate) fn outline(outline: &Outline, style: Style, width: usize) -> String {
             None => format!("{id}  {}", columns.line(step, outline, style)),
         };
         _ = writeln!(text, "  {}", line.trim_end());
+        if !step.refused.is_empty() && left_out(step).is_none() {
+            let refused = one_line(&format!("only root sees {}", step.refused.join(", ")));
+            let refused = wrapped(&refused, width.saturating_sub(columns.ids + 4));
+            for line in refused.lines() {
+                _ = writeln!(text, "  {:ids$}  {}", "", style.careful(line), ids = columns.ids);
+            }
+        }
     }
     text.push('\n');
     let line = |name: &str, value: &str| {
@@ -65,6 +72,24 @@ pub(crate) fn outline(outline: &Outline, style: Style, width: usize) -> String {
     text += &line("removed", &removed);
     text.push('\n');
     text
+}
+
+/// A text on lines that are no wider, broken between words.
+fn wrapped(text: &str, width: usize) -> String {
+    let (mut wrapped, mut used) = (String::new(), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            wrapped.push('\n');
+            used = 0;
+        } else if used > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped += word;
+        used += length;
+    }
+    wrapped
 }
 
 /// How wide the columns of the plan are.
@@ -234,6 +259,18 @@ mod tests {
 
 "
         );
+    }
+
+    #[test]
+    fn what_only_root_sees_stands_below_the_step() {
+        let mut plan = crate::outline::example();
+        plan.steps[1].refused = vec!["/dev/kmsg".into(), "the open files of other users".into()];
+        let shown = outline(&plan, PLAIN, 60);
+        let expected = "\
+                   only root sees /dev/kmsg, the open files
+                   of other users
+";
+        assert!(shown.contains(expected), "{shown}");
     }
 
     fn record(id: &str, status: Status, notes: &[(NoteKind, &str)]) -> StepRecord {

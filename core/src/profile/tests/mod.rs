@@ -3,6 +3,7 @@
 mod extending;
 mod mistakes;
 mod pages;
+mod params;
 
 use super::*;
 use crate::{
@@ -60,6 +61,10 @@ impl Collector for Files {
             help: Some("let it begin with `/`".to_owned()),
         });
         invalid.collect()
+    }
+
+    fn describe(&self) -> Option<String> {
+        Some(self.paths.join(" "))
     }
 }
 

@@ -83,3 +83,17 @@ fn every_reference_of_the_schema_leads_somewhere() {
     let schema = schema(&plugins());
     follow(&schema, &schema);
 }
+
+#[test]
+fn the_schema_lets_a_parameter_stand_where_a_number_or_a_word_is_expected() {
+    let schema = schema(&plugins());
+    let files = &schema["definitions"]["collect-files"]["properties"];
+    let open = serde_json::json!({ "$ref": "#/definitions/parameter-reference" });
+    for option in ["max-line", "enabled", "priority"] {
+        assert_eq!(files[option]["anyOf"][1], open, "{option}: {}", files[option]);
+    }
+    assert_eq!(schema["definitions"]["Order"]["anyOf"][1], open);
+    assert_eq!(files["use"], serde_json::json!({ "const": "files" }));
+    assert!(files["paths"]["items"].get("anyOf").is_none(), "a text may hold one anyway");
+    assert!(schema["properties"]["params"]["additionalProperties"]["anyOf"].is_array());
+}
