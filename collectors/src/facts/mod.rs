@@ -3,10 +3,14 @@
 pub(crate) mod command_lines;
 pub(crate) mod devices;
 pub(crate) mod firewall;
+pub(crate) mod hardware_ids;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
 pub(crate) mod listing;
 pub(crate) mod mounts;
+pub(crate) mod present;
+pub(crate) mod programs;
+pub(crate) mod rights;
 pub(crate) mod settings;
 pub(crate) mod sockets;
 pub(crate) mod table;

@@ -1,0 +1,62 @@
+//! Configuration of which any one host has only a part.
+
+use super::kernel_files::{children, exists};
+use collect_core::{CollectError, Output, host::FileKind};
+
+/// Copies those of these files that there are. A path with `/` at its end is a folder: the regular
+/// files and links in it are copied, not what is further below. A refusal is noted.
+pub(crate) fn copy(out: &mut Output<'_>, paths: &[&str]) -> Result<(), CollectError> {
+    let host = out.host();
+    for path in paths {
+        let Some(folder) = path.strip_suffix('/') else {
+            if exists(host, path) {
+                out.file(path)?;
+            }
+            continue;
+        };
+        for file in children(host, folder) {
+            let info = host.info(&file);
+            if info.is_ok_and(|info| matches!(info.kind, FileKind::Regular | FileKind::Link)) {
+                out.file(file)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collect_core::{
+        Collector,
+        bundle::Status,
+        testkit::{FakeHost, Trial},
+    };
+
+    struct Some;
+
+    impl Collector for Some {
+        fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+            out.text("made.txt", "here\n")?;
+            copy(out, &["/etc/a.conf", "/etc/none.conf", "/etc/a.d/", "/etc/none.d/"])
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_copied_and_what_is_not_leaves_no_note() {
+        let host = FakeHost::new()
+            .file("/etc/a.conf", "a\n")
+            .file("/etc/a.d/1.conf", "one\n")
+            .file("/etc/a.d/deep/2.conf", "two\n")
+            .special("/etc/a.d/fifo");
+        let collected = Trial::of(Some).on(host);
+        assert_eq!(collected.paths(), ["test/etc/a.conf", "test/etc/a.d/1.conf", "test/made.txt"]);
+        assert_eq!(collected.notes(), [""; 0]);
+    }
+
+    #[test]
+    fn a_refusal_is_noted() {
+        let collected = Trial::of(Some).on(FakeHost::new().denied("/etc/a.conf"));
+        assert_eq!(collected.status(), Status::Partial);
+    }
+}
