@@ -12,5 +12,7 @@ pub(crate) mod present;
 pub(crate) mod programs;
 pub(crate) mod rights;
 pub(crate) mod settings;
+pub(crate) mod smart;
+pub(crate) mod smbios;
 pub(crate) mod sockets;
 pub(crate) mod table;

@@ -4,16 +4,13 @@ use crate::facts::{
     kernel_files::{children, name, number, signed, switch, value},
     listing,
     mounts::all_mounts,
-    programs::{installed, said},
-    rights::{RAW_IO, capable},
+    smart,
 };
 use collect_core::{CollectError, Collector, Output, Window, host::Host};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    io,
     path::{Path, PathBuf},
 };
 
@@ -67,10 +64,6 @@ const COLUMNS: [&str; 11] = [
 /// In bytes, whatever the device's own sectors are.
 const SECTOR: u64 = 512;
 
-/// Disks that `smartctl` can ask, by the beginning of their names; the others are made by programs
-/// or hypervisors.
-const ASKABLE: [&str; 3] = ["sd", "nvme", "hd"];
-
 impl Collector for BlockDevices {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         let host = out.host();
@@ -91,13 +84,16 @@ impl Collector for BlockDevices {
             return Ok(());
         }
         listing::write(out, "devices", COLUMNS, &devices)?;
-        if self.smart { ask_disks(out, &devices) } else { Ok(()) }
+        if self.smart {
+            let disks = devices.iter().filter(|device| device.kind == "disk");
+            smart::ask(out, disks.map(|disk| disk.name.as_str()))?;
+        }
+        Ok(())
     }
 
     fn refused(&self, host: &dyn Host, _window: &Window) -> Vec<String> {
-        let disks = children(host, "/sys/block").into_iter().map(name);
-        let blind = self.smart && installed(host, "smartctl") && !capable(host, RAW_IO);
-        if blind && disks.into_iter().any(|disk| is_askable(&disk)) {
+        let disks: Vec<_> = children(host, "/sys/block").iter().map(name).collect();
+        if self.smart && smart::is_refused(host, disks.iter().map(String::as_str)) {
             vec!["health of the disks (`smartctl`)".to_owned()]
         } else {
             Vec::new()
@@ -349,47 +345,6 @@ fn udev(host: &dyn Host, device: &str) -> BTreeMap<String, String> {
     properties.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-fn is_askable(disk: &str) -> bool {
-    ASKABLE.iter().any(|kind| disk.starts_with(kind))
-}
-
-fn ask_disks(out: &mut Output<'_>, devices: &[Device]) -> Result<(), CollectError> {
-    let disks = devices.iter().filter(|device| device.kind == "disk" && is_askable(&device.name));
-    let disks: Vec<_> = disks.map(|disk| disk.name.as_str()).collect();
-    if disks.is_empty() || !installed(out.host(), "smartctl") {
-        return Ok(());
-    }
-    if !capable(out.host(), RAW_IO) {
-        out.failed("smartctl", &io::ErrorKind::PermissionDenied.into());
-        return Ok(());
-    }
-    for disk in disks {
-        let path = format!("/dev/{disk}");
-        // Its exit code is a mask of what it found; the JSON has it too.
-        let answer = said(out, ["smartctl", "--json", "--nocheck=standby", "--all", path.as_str()]);
-        let answer = answer.and_then(|answer| serde_json::from_slice(&answer).ok());
-        if let Some(mut answer) = answer {
-            hide_identity(&mut answer);
-            out.json(&format!("smart/{disk}.json"), &answer)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes out what is unique to a disk.
-fn hide_identity(answer: &mut Value) {
-    const UNIQUE: [&str; 6] =
-        ["serial", "wwn", "logical_unit_id", "eui64", "nguid", "enclosure_logical_id"];
-    match answer {
-        Value::Object(fields) => {
-            fields.retain(|key, _| !UNIQUE.iter().any(|unique| key.contains(unique)));
-            fields.values_mut().for_each(hide_identity);
-        }
-        Value::Array(values) => values.iter_mut().for_each(hide_identity),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,9 +352,7 @@ mod tests {
         bundle::Status,
         testkit::{FakeHost, Trial},
     };
-    use serde_json::json;
-
-    const SMARTCTL: &str = "smartctl --json --nocheck=standby --all /dev/sda";
+    use serde_json::{Value, json};
 
     fn host() -> FakeHost {
         FakeHost::new()
@@ -452,18 +405,6 @@ mod tests {
         );
         assert!(!collected.text("devices.json").to_lowercase().replace('-', "").contains("madeup"));
         assert_eq!(collected.status(), Status::Complete);
-    }
-
-    #[test]
-    fn a_disk_tells_its_health_but_not_its_serial_number() {
-        let answer = r#"{ "serial_number": "MADE-UP", "wwn": { "naa": 5 }, "temperature": { "current": 31 },
-            "smart_status": { "passed": true }, "nvme_namespaces": [{ "eui64": { "ext_id": 7 }, "id": 1 }] }"#;
-        let host = host().file("/usr/sbin/smartctl", "").command(SMARTCTL, answer);
-        let (_, collected) = devices(host);
-        let smart: Value = serde_json::from_str(collected.text("smart/sda.json")).unwrap();
-        let expected = json!({ "temperature": { "current": 31 },
-            "smart_status": { "passed": true }, "nvme_namespaces": [{ "id": 1 }] });
-        assert_eq!(smart, expected);
     }
 
     #[test]
