@@ -1,7 +1,8 @@
-//! Configuration of which any one host has only a part.
+//! Files of which any one host has only some.
 
 use super::kernel_files::{children, exists};
 use collect_core::{CollectError, Output, host::FileKind};
+use std::{io::ErrorKind, path::PathBuf};
 
 /// Copies those of these files that there are. A path with `/` at its end is a folder: the regular
 /// files and links in it are copied, not what is further below. A refusal is noted.
@@ -22,6 +23,35 @@ pub(crate) fn copy(out: &mut Output<'_>, paths: &[&str]) -> Result<(), CollectEr
         }
     }
     Ok(())
+}
+
+/// The text of a file without the white space around it, if there is any. A refusal is noted; that
+/// there is no such file is not.
+pub(crate) fn text(out: &mut Output<'_>, path: &str) -> Result<Option<String>, CollectError> {
+    match out.host().info(path.as_ref()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            out.failed(path, &error);
+            return Ok(None);
+        }
+        Ok(_) => {}
+    }
+    let text = out.read(path)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    Ok((!text.is_empty()).then_some(text))
+}
+
+/// The paths in a folder. A refusal is noted; that there is no such folder is not.
+pub(crate) fn entries(out: &mut Output<'_>, folder: &str) -> Vec<PathBuf> {
+    match out.host().entries(folder.as_ref()) {
+        Ok(entries) => entries,
+        Err(error) => {
+            if error.kind() != ErrorKind::NotFound {
+                out.failed(folder, &error);
+            }
+            Vec::new()
+        }
+    }
 }
 
 #[cfg(test)]

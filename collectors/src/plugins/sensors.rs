@@ -84,20 +84,11 @@ impl Collector for Sensors {
         if sensors.is_empty() && zones.is_empty() && supplies.is_empty() {
             out.absent("/sys/class/hwmon", "there is no sensor");
         }
-        write_any(out, "sensors", SENSORS, &sensors)?;
-        write_any(out, "zones", ZONES, &zones)?;
-        write_any(out, "cooling", COOLING, &cooling)?;
-        write_any(out, "power", POWER, &supplies)
+        listing::write_any(out, "sensors", SENSORS, &sensors)?;
+        listing::write_any(out, "zones", ZONES, &zones)?;
+        listing::write_any(out, "cooling", COOLING, &cooling)?;
+        listing::write_any(out, "power", POWER, &supplies)
     }
-}
-
-fn write_any<const N: usize>(
-    out: &mut Output<'_>,
-    name: &str,
-    columns: [&str; N],
-    rows: &[impl Serialize],
-) -> Result<(), CollectError> {
-    if rows.is_empty() { Ok(()) } else { listing::write(out, name, columns, rows) }
 }
 
 #[derive(Serialize)]

@@ -64,10 +64,10 @@ impl Collector for Storage {
         let mounts = out.read("/proc/self/mountinfo")?.unwrap_or_default();
         let mounts = all_mounts(&String::from_utf8_lossy(&mounts));
         listing::write(out, "mounts", MOUNTS, &mounts)?;
-        write_any(out, "swaps", SWAPS, &swaps(host))?;
-        write_any(out, "volumes", VOLUMES, &volumes(host))?;
-        write_any(out, "raid", RAID, &arrays(host))?;
-        write_any(out, "errors", ERRORS, &errors(host))?;
+        listing::write_any(out, "swaps", SWAPS, &swaps(host))?;
+        listing::write_any(out, "volumes", VOLUMES, &volumes(host))?;
+        listing::write_any(out, "raid", RAID, &arrays(host))?;
+        listing::write_any(out, "errors", ERRORS, &errors(host))?;
         present::copy(out, &FILES)?;
         let visible = with_data(&mounts).into_iter().filter(|mount| !is_covered(mount, &mounts));
         let (remote, local): (Vec<_>, Vec<_>) = visible.partition(|mount| mount.remote);
@@ -77,15 +77,6 @@ impl Collector for Storage {
         }
         Ok(())
     }
-}
-
-fn write_any<const N: usize>(
-    out: &mut Output<'_>,
-    name: &str,
-    columns: [&str; N],
-    rows: &[impl Serialize],
-) -> Result<(), CollectError> {
-    if rows.is_empty() { Ok(()) } else { listing::write(out, name, columns, rows) }
 }
 
 #[derive(Serialize)]

@@ -386,7 +386,7 @@ fn assert_memory(ours: &Value, text: &str) {
             match &ours[key] {
                 Value::String(text) => assert_eq!(text, value, "{key}"),
                 Value::Null => {
-                    assert!(["Unknown", "Not Specified"].contains(&value), "{key}: {value}")
+                    assert!(["Unknown", "Not Specified"].contains(&value), "{key}: {value}");
                 }
                 number => {
                     let value: f64 =
