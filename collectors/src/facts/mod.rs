@@ -6,6 +6,7 @@ pub(crate) mod firewall;
 pub(crate) mod hardware_ids;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
+pub(crate) mod limits;
 pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod present;
