@@ -163,10 +163,13 @@ fn system(host: &dyn Host, processes: &[Limited]) -> Vec<Capacity> {
     let all = known.into_iter().chain(SETTINGS.map(|setting| (setting, None)));
     let all = all.filter_map(|(name, used)| {
         let limit = setting(name)?;
-        let user = used.and_then(|(user, _)| user);
-        let used = used.map(|(_, used)| used);
-        let percent = used.and_then(|used| percent(used, limit));
-        Some(Capacity { setting: name.to_owned(), limit, used, percent, user })
+        Some(Capacity {
+            setting: name.to_owned(),
+            limit,
+            used: used.map(|(_, used)| used),
+            percent: used.and_then(|(_, used)| percent(used, limit)),
+            user: used.and_then(|(user, _)| user),
+        })
     });
     all.collect()
 }

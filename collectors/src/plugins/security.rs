@@ -140,9 +140,9 @@ fn selinux(host: &dyn Host) -> Option<Value> {
     const FOLDER: &str = "/sys/fs/selinux";
     let config = value(host, "/etc/selinux/config").unwrap_or_default();
     let configured = |key: &str| {
-        let lines = config.lines();
-        let set = lines.filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
-        set.last().map(|set| set.trim().to_owned())
+        let mut set =
+            config.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+        set.next_back().map(|set| set.trim().to_owned())
     };
     let enforce = switch(host, format!("{FOLDER}/enforce"));
     if enforce.is_none() && config.is_empty() {
