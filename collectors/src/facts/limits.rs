@@ -37,8 +37,10 @@ const NAMES: [(&str, &str); 16] = [
 pub(crate) struct Limit {
     pub(crate) soft: Option<u64>,
     pub(crate) hard: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) used: Option<u64>,
     /// Of the soft limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) percent: Option<u64>,
 }
 

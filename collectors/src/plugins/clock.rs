@@ -69,7 +69,7 @@ impl Collector for Clock {
         let localtime = host.canonical("/etc/localtime".as_ref()).ok();
         let summary = json!({
             "time": now.strftime("%FT%T%:z").to_string(),
-            "time-zone": now.time_zone().iana_name(),
+            "time-zone": zone_name(host),
             "offset": now.offset().seconds(),
             "zone-file": localtime.map(|path| path.to_string_lossy().into_owned()),
             "source": source("current"),
@@ -93,6 +93,16 @@ impl Collector for Clock {
         let timesync = ["timedatectl", "show-timesync", "--all"];
         ask(runs("systemd-timesyn"), "timesync.txt", &timesync)
     }
+}
+
+/// By the file that `/etc/localtime` leads to: `/usr/share/zoneinfo/Europe/Berlin`; where that is a
+/// copy, by `/etc/timezone`.
+fn zone_name(host: &dyn Host) -> Option<String> {
+    let file = host.canonical("/etc/localtime".as_ref()).ok();
+    let file = file.map(|file| file.to_string_lossy().into_owned());
+    let name = file.and_then(|file| Some(file.split_once("/zoneinfo/")?.1.to_owned()));
+    name.or_else(|| value(host, "/etc/timezone"))
+        .or_else(|| host.zone().iana_name().map(str::to_owned))
 }
 
 fn keepers(host: &dyn Host) -> Vec<String> {
@@ -180,10 +190,13 @@ mod tests {
                 "tsc hpet\n",
             )
             .file("/etc/chrony/chrony.conf", "pool time.example.com iburst\n")
-            .panics("/etc/chrony/chrony.keys");
+            .panics("/etc/chrony/chrony.keys")
+            .link("/etc/localtime", "../usr/share/zoneinfo/Europe/Berlin")
+            .file("/usr/share/zoneinfo/Europe/Berlin", "TZif");
         let collected = Trial::of(Clock::default()).on(host);
         let summary = summary(&collected);
         assert_eq!(summary["hardware-clocks"][0]["ahead"], 2);
+        assert_eq!(summary["time-zone"], "Europe/Berlin");
         assert_eq!(
             (&summary["source"], &summary["sources"]),
             (&json!("tsc"), &json!(["tsc", "hpet"]))

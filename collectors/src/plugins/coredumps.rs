@@ -76,9 +76,9 @@ impl Collector for Coredumps {
         let pattern = value(host, "/proc/sys/kernel/core_pattern");
         let summary = json!({
             "pattern": pattern,
-            "with-pid": value(host, "/proc/sys/kernel/core_uses_pid").map(|with| with == "1"),
-            "of-privileged": number(host, "/proc/sys/fs/suid_dumpable"),
-            "handlers": number(host, "/proc/sys/kernel/core_pipe_limit"),
+            "uses-pid": value(host, "/proc/sys/kernel/core_uses_pid").map(|with| with == "1"),
+            "suid-dumpable": number(host, "/proc/sys/fs/suid_dumpable"),
+            "pipe-limit": number(host, "/proc/sys/kernel/core_pipe_limit"),
         });
         out.json("summary.json", &summary)?;
         present::copy(out, &FILES)?;

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, io};
 /// known; of limits that each user has, the user that is nearest to them. `services.json` and
 /// `services.txt` list every service, session or other control group with the limits of its main
 /// process and what that uses of them, and which of its processes is nearest to its limit of open
-/// files; a limit of `null` is none. Percentages are of the soft limit, sizes in bytes, times in
+/// files; `null` is no limit. Percentages are of the soft limit, sizes in bytes, times in
 /// seconds (`realtime-timeout` in microseconds). And the files that set limits.
 ///
 /// From `proc_sys(5)`, `getrlimit(2)`, `proc_pid_limits(5)`, `inotify(7)`, `limits.conf(5)` and
@@ -223,7 +223,10 @@ fn service(group: Option<String>, of: &[usize], found: &[Limited]) -> Option<Gro
     let limit = |name: &str| main.limits.get(name).cloned().unwrap_or_default();
     let open = |process: &Limited| process.limits.get("open-files").cloned().unwrap_or_default();
     let of = of.iter().filter_map(|at| found.get(*at));
-    let nearest = of.clone().max_by_key(|process| open(process).percent);
+    let nearest = of.clone().max_by_key(|process| {
+        let open = open(process);
+        (open.percent, open.used)
+    });
     let nearest = nearest.map(|process| Nearest {
         pid: process.id,
         process: process.name.clone(),

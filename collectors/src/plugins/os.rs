@@ -1,6 +1,9 @@
 //! What runs here: distribution, uptime, load, locale, container or virtual machine.
 
-use crate::facts::kernel_files::{boot_time, exists, parsed, value};
+use crate::facts::{
+    kernel_files::{boot_time, exists, parsed, value},
+    present,
+};
 use collect_core::{
     CollectError, Collector, Output,
     host::{CommandLine, Host},
@@ -60,9 +63,7 @@ impl Collector for Os {
             "runs-in": runs_in(host),
         });
         out.json("summary.json", &summary)?;
-        for path in FILES {
-            out.file(path)?;
-        }
+        present::copy(out, &FILES)?;
         ask_services(out)
     }
 }

@@ -40,7 +40,7 @@ collect_core::register!("storage" => Storage as Collector);
 const FILES: [&str; 5] =
     ["/proc/mdstat", "/proc/locks", "/etc/fstab", "/etc/mdadm.conf", "/etc/mdadm/mdadm.conf"];
 
-const MOUNTS: [&str; 6] = ["type", "device", "source", "target", "options", "propagation"];
+const MOUNTS: [&str; 6] = ["type", "device", "source", "options", "propagation", "target"];
 const USAGE: [&str; 10] = [
     "type",
     "size",
