@@ -1,5 +1,6 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
+pub(crate) mod block;
 pub(crate) mod command_lines;
 pub(crate) mod firewall;
 pub(crate) mod hardware_ids;
@@ -10,6 +11,7 @@ pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod present;
 pub(crate) mod programs;
+pub(crate) mod raid;
 pub(crate) mod rights;
 pub(crate) mod settings;
 pub(crate) mod smart;

@@ -1,18 +1,14 @@
 //! Block devices: disks, partitions, volumes, what they stand on, and how the disks feel.
 
 use crate::facts::{
+    block::{Counters, SECTOR, Uses, counters, udev, uses},
     kernel_files::{children, name, number, signed, switch, value},
-    listing,
-    mounts::all_mounts,
-    smart,
+    listing, smart,
 };
 use collect_core::{CollectError, Collector, Output, Window, host::Host};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Disks, partitions and volumes.
 ///
@@ -60,9 +56,6 @@ const COLUMNS: [&str; 11] = [
     "mounts",
     "model",
 ];
-
-/// In bytes, whatever the device's own sectors are.
-const SECTOR: u64 = 512;
 
 impl Collector for BlockDevices {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
@@ -160,34 +153,8 @@ struct Backing {
     partitions: Option<bool>,
 }
 
-/// Since boot.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Counters {
-    reads: u64,
-    reads_merged: u64,
-    bytes_read: u64,
-    read_time: u64,
-    writes: u64,
-    writes_merged: u64,
-    bytes_written: u64,
-    write_time: u64,
-    in_flight: u64,
-    busy_time: u64,
-    /// Time of all requests, those that waited together counted several times.
-    weighted_time: u64,
-    discards: Option<u64>,
-    bytes_discarded: Option<u64>,
-    flushes: Option<u64>,
-}
-
 /// What is known of the device in a folder; nothing of one that is not in use.
-fn device(
-    host: &dyn Host,
-    folder: &Path,
-    disk: Option<&PathBuf>,
-    used: &BTreeMap<String, (String, Vec<String>)>,
-) -> Option<Device> {
+fn device(host: &dyn Host, folder: &Path, disk: Option<&PathBuf>, used: &Uses) -> Option<Device> {
     let is = name(folder);
     let number_of = value(host, folder.join("dev"));
     let size = number(host, folder.join("size"))?.saturating_mul(SECTOR);
@@ -281,68 +248,6 @@ fn backing(host: &dyn Host, folder: &Path) -> Option<Backing> {
         direct_io: switch(host, about.join("dio")),
         partitions: switch(host, about.join("partscan")),
     })
-}
-
-/// <https://docs.kernel.org/block/stat.html>
-fn counters(stat: &str) -> Option<Counters> {
-    let fields: Vec<u64> = stat.split_whitespace().map_while(|field| field.parse().ok()).collect();
-    let at = |index: usize| fields.get(index).copied();
-    let bytes = |index| at(index).map(|sectors: u64| sectors.saturating_mul(SECTOR));
-    Some(Counters {
-        reads: at(0)?,
-        reads_merged: at(1)?,
-        bytes_read: bytes(2)?,
-        read_time: at(3)?,
-        writes: at(4)?,
-        writes_merged: at(5)?,
-        bytes_written: bytes(6)?,
-        write_time: at(7)?,
-        in_flight: at(8)?,
-        busy_time: at(9)?,
-        weighted_time: at(10)?,
-        discards: at(11),
-        bytes_discarded: bytes(13),
-        flushes: at(15),
-    })
-}
-
-/// By the numbers of devices: the type of the file system that is mounted from it, and where; swap
-/// has the mount point `[SWAP]`.
-fn uses(host: &dyn Host) -> BTreeMap<String, (String, Vec<String>)> {
-    let by_path = |path: &str| {
-        let path = host.canonical(path.as_ref()).ok()?;
-        value(host, Path::new("/sys/class/block").join(name(path)).join("dev"))
-    };
-    let mut used = BTreeMap::<String, (String, Vec<String>)>::new();
-    for mount in all_mounts(&value(host, "/proc/self/mountinfo").unwrap_or_default()) {
-        // Where a file system spans several devices it has a number of its own.
-        let device = if mount.device.starts_with("0:") && mount.source.starts_with("/dev/") {
-            by_path(&mount.source)
-        } else {
-            Some(mount.device)
-        };
-        if let Some(device) = device {
-            let (kind, mounts) = used.entry(device).or_default();
-            *kind = mount.kind;
-            mounts.push(mount.point.to_string_lossy().into_owned());
-        }
-    }
-    let swaps = value(host, "/proc/swaps").unwrap_or_default();
-    for swap in swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next()) {
-        if swap.starts_with("/dev/")
-            && let Some(device) = by_path(swap)
-        {
-            used.insert(device, ("swap".to_owned(), vec!["[SWAP]".to_owned()]));
-        }
-    }
-    used
-}
-
-/// What udev has found out about the device of this number.
-fn udev(host: &dyn Host, device: &str) -> BTreeMap<String, String> {
-    let text = value(host, format!("/run/udev/data/b{device}")).unwrap_or_default();
-    let properties = text.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
-    properties.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 #[cfg(test)]

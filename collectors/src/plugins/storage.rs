@@ -1,14 +1,15 @@
 //! Storage: mounts and how full they are, swap, volumes, RAID, and what file systems complain about.
 
 use crate::facts::{
-    kernel_files::{children, link_name, name, number, signed, switch, value},
+    kernel_files::{children, name, number, signed, switch, value},
     listing,
     mounts::{Mount, all_mounts, is_covered, with_data},
-    present,
+    present, raid,
 };
-use collect_core::{CollectError, Collector, Output, host::Host};
+use collect_core::{CollectError, Collector, Output, Window, host::Host};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::io::{self, ErrorKind};
 
 /// Mounts, use of the file systems, swap, RAID.
 ///
@@ -66,7 +67,7 @@ impl Collector for Storage {
         listing::write(out, "mounts", MOUNTS, &mounts)?;
         listing::write_any(out, "swaps", SWAPS, &swaps(host))?;
         listing::write_any(out, "volumes", VOLUMES, &volumes(host))?;
-        listing::write_any(out, "raid", RAID, &arrays(host))?;
+        listing::write_any(out, "raid", RAID, &raid::arrays(host))?;
         listing::write_any(out, "errors", ERRORS, &errors(host))?;
         present::copy(out, &FILES)?;
         let visible = with_data(&mounts).into_iter().filter(|mount| !is_covered(mount, &mounts));
@@ -76,6 +77,19 @@ impl Collector for Storage {
             write_usage(out, "usage-remote", &remote)?;
         }
         Ok(())
+    }
+
+    fn refused(&self, host: &dyn Host, _window: &Window) -> Vec<String> {
+        let mounts = all_mounts(&value(host, "/proc/self/mountinfo").unwrap_or_default());
+        let local = with_data(&mounts).into_iter().filter(|mount| !mount.remote);
+        let refused = local.filter(|mount| {
+            let info = host.info(&mount.point);
+            info.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+        });
+        match refused.count() {
+            0 => Vec::new(),
+            count => vec![format!("use of {count} file systems")],
+        }
     }
 }
 
@@ -97,10 +111,15 @@ struct Filled<'m> {
 
 fn write_usage(out: &mut Output<'_>, entry: &str, mounts: &[&Mount]) -> Result<(), CollectError> {
     let mut rows = Vec::new();
+    let mut refused = Vec::new();
     for mount in mounts {
         let target = mount.point.to_string_lossy().into_owned();
         let usage = match out.host().usage(&mount.point) {
             Ok(usage) => usage,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                refused.push(target);
+                continue;
+            }
             Err(error) => {
                 out.failed(&target, &error);
                 continue;
@@ -119,6 +138,14 @@ fn write_usage(out: &mut Output<'_>, entry: &str, mounts: &[&Mount]) -> Result<(
             inodes_free: usage.inodes_free,
             read_only: mount.read_only,
         });
+    }
+    // A host with many containers has as many mounts that only root can reach.
+    if let Some(first) = refused.first() {
+        let text = match refused.len() {
+            1 => "its use is refused".to_owned(),
+            more => format!("its use and that of {} more is refused", more - 1),
+        };
+        out.failed(first, &io::Error::new(ErrorKind::PermissionDenied, text));
     }
     listing::write(out, entry, USAGE, &rows)
 }
@@ -184,77 +211,6 @@ fn volumes(host: &dyn Host) -> Vec<Volume> {
         })
     });
     volumes.collect()
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Array {
-    device: String,
-    level: String,
-    state: Option<String>,
-    disks: Option<u64>,
-    /// How many disks are missing.
-    degraded: Option<u64>,
-    /// What it is busy with: `idle`, `resync`, `recover`, `check`.
-    action: Option<String>,
-    /// Sectors done and in all.
-    progress: Option<String>,
-    /// KiB per second.
-    speed: Option<u64>,
-    mismatches: Option<u64>,
-    metadata: Option<String>,
-    chunk: Option<u64>,
-    members: Vec<String>,
-    about_members: Vec<Member>,
-}
-
-#[derive(Serialize)]
-struct Member {
-    device: String,
-    state: Option<String>,
-    slot: Option<String>,
-    /// Read errors that were corrected.
-    errors: Option<u64>,
-}
-
-/// <https://docs.kernel.org/admin-guide/md.html>
-fn arrays(host: &dyn Host) -> Vec<Array> {
-    let arrays = children(host, "/sys/block").into_iter().filter_map(|device| {
-        let about = |about: &str| device.join("md").join(about);
-        let level = value(host, about("level"))?;
-        let mut members = Vec::new();
-        for member in children(host, device.join("md")) {
-            if name(&member).starts_with("dev-") {
-                members.push(Member {
-                    device: link_name(host, member.join("block"))
-                        .unwrap_or_else(|| name(&member).split_off("dev-".len())),
-                    state: value(host, member.join("state")),
-                    slot: value(host, member.join("slot")),
-                    errors: number(host, member.join("errors")),
-                });
-            }
-        }
-        let member = |member: &Member| match member.state.as_deref() {
-            Some("in_sync") | None => member.device.clone(),
-            Some(state) => format!("{}({})", member.device, state.replace(',', " ")),
-        };
-        Some(Array {
-            device: name(&device),
-            level,
-            state: value(host, about("array_state")),
-            disks: number(host, about("raid_disks")),
-            degraded: number(host, about("degraded")),
-            action: value(host, about("sync_action")),
-            progress: value(host, about("sync_completed")).filter(|progress| progress != "none"),
-            speed: number(host, about("sync_speed")),
-            mismatches: number(host, about("mismatch_cnt")),
-            metadata: value(host, about("metadata_version")),
-            chunk: number(host, about("chunk_size")),
-            members: members.iter().map(member).collect(),
-            about_members: members,
-        })
-    });
-    arrays.collect()
 }
 
 #[derive(Serialize)]
