@@ -5,7 +5,7 @@ use collect_core::{
     testkit::{Collected, Trial},
 };
 use serde_json::Value;
-use std::process::Command;
+use std::{collections::BTreeMap, process::Command};
 
 /// What the collector of that name gathers here; `options` as in a profile, on one line.
 pub(crate) fn collected(name: &str, options: &str) -> Collected {
@@ -38,4 +38,43 @@ pub(crate) fn stock(argv: &[&str]) -> Option<String> {
 /// The same, read as JSON.
 pub(crate) fn stock_json(argv: &[&str]) -> Option<Value> {
     stock(argv).map(|text| serde_json::from_str(&text).expect("JSON"))
+}
+
+/// The objects of an array by one of their fields.
+pub(crate) fn by<'v>(rows: &'v Value, key: &str) -> BTreeMap<String, &'v Value> {
+    let rows = rows.as_array().expect("an array").iter();
+    let rows = rows.filter_map(|row| Some((row[key].as_str()?.to_owned(), row)));
+    rows.collect()
+}
+
+/// All objects of a tree, whose branches are arrays of that name.
+pub(crate) fn flat(rows: &Value, children: &str) -> Vec<Value> {
+    let rows = rows.as_array().into_iter().flatten();
+    rows.flat_map(|row| {
+        let mut below = flat(&row[children], children);
+        below.insert(0, row.clone());
+        below
+    })
+    .collect()
+}
+
+/// As some versions write numbers and switches in quotes.
+pub(crate) fn plain(value: &Value) -> Value {
+    match value.as_str() {
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_| text.trim().into()),
+        None => value.clone(),
+    }
+}
+
+/// The records of `lspci -vmm`: blocks of `Key:\tvalue`, keys possibly several times.
+pub(crate) fn records(text: &str) -> Vec<BTreeMap<String, Vec<String>>> {
+    let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
+    let blocks = blocks.map(|block| {
+        let mut record = BTreeMap::<String, Vec<String>>::new();
+        for (key, value) in block.lines().filter_map(|line| line.split_once(':')) {
+            record.entry(key.to_owned()).or_default().push(value.trim().to_owned());
+        }
+        record
+    });
+    blocks.collect()
 }

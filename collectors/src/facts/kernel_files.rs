@@ -33,6 +33,16 @@ pub(crate) fn number(host: &dyn Host, path: impl AsRef<Path>) -> Option<u64> {
     value(host, path)?.parse().ok()
 }
 
+/// Like [`value`], read as a number that may be negative.
+pub(crate) fn signed(host: &dyn Host, path: impl AsRef<Path>) -> Option<i64> {
+    value(host, path)?.parse().ok()
+}
+
+/// Like [`value`], read as a switch: `0` is off, another number is on.
+pub(crate) fn switch(host: &dyn Host, path: impl AsRef<Path>) -> Option<bool> {
+    signed(host, path).map(|set| set != 0)
+}
+
 /// The paths in a directory; none if it cannot be read.
 pub(crate) fn children(host: &dyn Host, dir: impl AsRef<Path>) -> Vec<PathBuf> {
     host.entries(dir.as_ref()).unwrap_or_default()

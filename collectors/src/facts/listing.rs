@@ -26,6 +26,16 @@ pub(crate) fn write<const N: usize>(
     out.text(&format!("{name}.txt"), &table.to_string())
 }
 
+/// The same if there is a row; nothing otherwise.
+pub(crate) fn write_any<const N: usize>(
+    out: &mut Output<'_>,
+    name: &str,
+    columns: [&str; N],
+    rows: &[impl Serialize],
+) -> Result<(), CollectError> {
+    if rows.is_empty() { Ok(()) } else { write(out, name, columns, rows) }
+}
+
 fn at<'v>(row: &'v Value, column: &str) -> &'v Value {
     column.split('.').fold(row, |value, key| &value[key])
 }

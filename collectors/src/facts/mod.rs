@@ -1,21 +1,29 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
+pub(crate) mod block;
 pub(crate) mod certificates;
 pub(crate) mod command_lines;
-pub(crate) mod devices;
 pub(crate) mod firewall;
+pub(crate) mod hardware_ids;
 pub(crate) mod http;
 pub(crate) mod interfaces;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
+pub(crate) mod limits;
 pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod netlink;
 pub(crate) mod paths;
+pub(crate) mod present;
+pub(crate) mod programs;
+pub(crate) mod raid;
 pub(crate) mod reach;
+pub(crate) mod rights;
 pub(crate) mod routes;
 pub(crate) mod settings;
+pub(crate) mod smart;
+pub(crate) mod smbios;
 pub(crate) mod sockets;
 pub(crate) mod table;
 pub(crate) mod tls;

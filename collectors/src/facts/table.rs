@@ -23,11 +23,6 @@ impl<const N: usize> Table<N> {
             if cell.trim().is_empty() { "-".to_owned() } else { cell }
         }));
     }
-
-    /// Whether it has nothing but headings.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.len() == 1
-    }
 }
 
 impl<const N: usize> fmt::Display for Table<N> {

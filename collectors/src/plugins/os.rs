@@ -1,6 +1,9 @@
-//! What runs here: distribution, uptime, load, time, security modules, container or virtual machine.
+//! What runs here: distribution, uptime, load, locale, container or virtual machine.
 
-use crate::facts::kernel_files::{boot_time, exists, parsed, value};
+use crate::facts::{
+    kernel_files::{boot_time, exists, parsed, value},
+    present,
+};
 use collect_core::{
     CollectError, Collector, Output,
     host::{CommandLine, Host},
@@ -12,8 +15,8 @@ use serde_json::{Value, json};
 
 /// Distribution, uptime, load, locale, failed units.
 ///
-/// Also the host name, pressure, time zone, security modules, cgroups, and whether it is a container
-/// or a virtual machine.
+/// Also the host name, pressure, time zone, cgroups, and whether it is a container or a virtual
+/// machine.
 ///
 /// From `os-release(5)`, `proc(5)` and <https://docs.kernel.org/accounting/psi.html>. The machine
 /// id is left out: it identifies the host.
@@ -23,17 +26,15 @@ pub(crate) struct Os {}
 
 collect_core::register!("os" => Os as Collector);
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 10] = [
     "/etc/os-release",
     "/proc/loadavg",
     "/proc/uptime",
     "/proc/pressure/cpu",
     "/proc/pressure/memory",
     "/proc/pressure/io",
-    "/proc/self/limits",
     "/proc/self/cgroup",
     "/proc/1/cgroup",
-    "/etc/adjtime",
     "/etc/locale.conf",
     "/etc/default/locale",
 ];
@@ -59,14 +60,10 @@ impl Collector for Os {
             "locale": setting(host, &["/etc/locale.conf", "/etc/default/locale"], "LANG"),
             "init": init(host),
             "cgroups": cgroups(host),
-            "time-synchronised": time_synchronised(host),
-            "security": security(host),
             "runs-in": runs_in(host),
         });
         out.json("summary.json", &summary)?;
-        for path in FILES {
-            out.file(path)?;
-        }
+        present::copy(out, &FILES)?;
         ask_services(out)
     }
 }
@@ -81,10 +78,6 @@ fn ask_services(out: &mut Output<'_>) -> Result<(), CollectError> {
     if exists(out.host(), "/run/systemd/system") {
         let failed = ["systemctl", "--failed", "--full", "--plain", "--no-pager"];
         out.command("failed-units.txt", &CommandLine::new(failed))?;
-    }
-    if exists(out.host(), "/run/chrony") {
-        let tracking = ["chronyc", "-n", "tracking"];
-        out.command("chrony.txt", &CommandLine::new(tracking))?;
     }
     Ok(())
 }
@@ -120,27 +113,6 @@ fn cgroups(host: &dyn Host) -> Option<&'static str> {
     } else {
         exists(host, "/sys/fs/cgroup").then_some("v1")
     }
-}
-
-/// Known only where systemd-timesyncd keeps the time (`systemd-timesyncd.service(8)`).
-fn time_synchronised(host: &dyn Host) -> Option<bool> {
-    exists(host, "/run/systemd/timesync")
-        .then(|| exists(host, "/run/systemd/timesync/synchronized"))
-}
-
-fn security(host: &dyn Host) -> Value {
-    let selinux = value(host, "/sys/fs/selinux/enforce").map(|enforce| match enforce.as_str() {
-        "1" => "enforcing",
-        _ => "permissive",
-    });
-    json!({
-        "modules": value(host, "/sys/kernel/security/lsm"),
-        "selinux": selinux,
-        "apparmor": value(host, "/sys/module/apparmor/parameters/enabled")
-            .map(|enabled| enabled == "Y"),
-        "lockdown": value(host, "/sys/kernel/security/lockdown"),
-        "fips": value(host, "/proc/sys/crypto/fips_enabled").map(|enabled| enabled == "1"),
-    })
 }
 
 /// Hints at a container or a virtual machine; where there is none of them all are `null`.
