@@ -21,6 +21,8 @@ pub(crate) struct Command {
     env: BTreeMap<String, String>,
     /// The directory to run in; `/` if none is given.
     dir: Option<PathBuf>,
+    /// What the entry is called, in place of the words of the command, such as `status.txt`.
+    name: Option<String>,
 }
 
 register!("command" => Command as Collector);
@@ -39,6 +41,9 @@ impl Command {
 
     /// The words of the command, as far as they can be part of a file's name.
     fn entry_name(&self) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
         let mut words = self.argv.iter().map(String::as_str);
         let program = words.next().unwrap_or_default();
         let program = program.rsplit('/').next().unwrap_or(program);
@@ -106,6 +111,12 @@ impl Collector for Command {
         if let Some(dir) = self.dir.as_ref().filter(|dir| !dir.is_absolute()) {
             add("dir", format!("`{}` is not an absolute path", dir.display()));
         }
+        let is_name = |name: &String| {
+            !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0', '\n'])
+        };
+        if let Some(name) = self.name.as_ref().filter(|name| !is_name(name)) {
+            add("name", format!("`{}` cannot be the name of a file", name.escape_debug()));
+        }
         wrong
     }
 }
@@ -146,6 +157,20 @@ mod tests {
         assert_eq!(name(&["/"]), "output.txt");
         assert_eq!(name(&["x", &"y".repeat(200)]).len(), LONGEST_NAME + 4);
         assert_eq!(name(&["é", "ü"]), "output.txt");
+    }
+
+    #[test]
+    fn an_entry_can_be_given_a_name() {
+        let mut named = command(&["ip", "addr"]);
+        named.name = Some("addresses.txt".into());
+        assert!(named.check().is_empty());
+        let collected = Trial::of(named).on(FakeHost::new().command("ip addr", "lo\n"));
+        assert_eq!(collected.text("addresses.txt"), "lo\n");
+        for wrong in ["", "../up", ".hidden", "a\nb"] {
+            let mut named = command(&["ip"]);
+            named.name = Some(wrong.into());
+            assert_eq!(named.check()[0].option, "name", "{wrong}");
+        }
     }
 
     #[test]
