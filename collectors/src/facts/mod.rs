@@ -1,5 +1,6 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
+pub(crate) mod accounts;
 pub(crate) mod command_lines;
 pub(crate) mod devices;
 pub(crate) mod firewall;

@@ -1,10 +1,12 @@
 //! What plugin tests need: a made-up host, a look at what was collected from it, and a made-up
 //! sealed bundle.
 
+mod faulty;
 mod host;
 mod sealed;
 mod trial;
 
+pub use faulty::Faulty;
 pub use host::{FakeHost, Release};
 pub use sealed::sealed;
 pub use trial::{Collected, Trial};
