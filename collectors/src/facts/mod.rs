@@ -10,5 +10,6 @@ pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod settings;
 pub(crate) mod sockets;
+pub(crate) mod systemd;
 pub(crate) mod table;
 pub(crate) mod utmp;
