@@ -124,7 +124,7 @@ impl Collector for Services {
             out.absent("", "systemd does not run here");
             return Ok(());
         }
-        let Some(all) = said(out, &systemctl(["show", "*", PROPERTIES]))? else {
+        let Some(all) = said(out, &systemctl(["show", "--all", "*", PROPERTIES]))? else {
             return Ok(());
         };
         let all = shown(&all);
@@ -293,7 +293,7 @@ Description=tick.timer\nLoadState=loaded\nActiveState=active\nSubState=waiting\n
         FakeHost::new()
             .directory("/run/systemd/system")
             .file("/proc/stat", "btime 1767312000\n")
-            .command(&format!("systemctl --no-pager show * {PROPERTIES}"), SHOWN)
+            .command(&format!("systemctl --no-pager show --all * {PROPERTIES}"), SHOWN)
             .command(
                 &format!("systemctl --no-pager show {MANAGER}"),
                 "Version=252\nTainted=\nNJobs=1\nSystemState=degraded\n",
@@ -377,7 +377,7 @@ Description=tick.timer\nLoadState=loaded\nActiveState=active\nSubState=waiting\n
     #[test]
     fn what_systemd_refuses_or_cannot_do_is_said() {
         let host = FakeHost::new().directory("/run/systemd/system").command_fails(
-            &format!("systemctl --no-pager show * {PROPERTIES}"),
+            &format!("systemctl --no-pager show --all * {PROPERTIES}"),
             1,
             "Failed to connect to bus: Operation not permitted",
         );
