@@ -2,11 +2,14 @@
 
 pub(crate) mod accounts;
 pub(crate) mod command_lines;
+pub(crate) mod concealed;
+pub(crate) mod crontab;
 pub(crate) mod devices;
 pub(crate) mod firewall;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
 pub(crate) mod listing;
+pub(crate) mod logins;
 pub(crate) mod mounts;
 pub(crate) mod settings;
 pub(crate) mod sockets;
