@@ -80,9 +80,10 @@ fn logins_are_what_who_and_last_say() {
     assert_eq!(rows(&here).len(), theirs.lines().count(), "{theirs}");
     let words: Vec<_> = theirs.split_whitespace().collect();
     assert_eq!((&here[0]["user"], &here[0]["terminal"]), (&words[0].into(), &words[1].into()));
-    let login = local(&here[0]["login"]).replace('T', " ");
-    assert!(login.starts_with(&words[2..4].join(" ")), "{login} {words:?}");
-    assert_eq!(words[4], format!("({})", here[0]["host"].as_str().unwrap()));
+    let login: jiff::Timestamp = here[0]["login"].as_str().unwrap().parse().unwrap();
+    let login = login.to_zoned(jiff::tz::TimeZone::system()).strftime("%b %-d %H:%M").to_string();
+    assert_eq!(words[2..5].join(" "), login);
+    assert_eq!(words[5], format!("({})", here[0]["host"].as_str().unwrap()));
 
     let failed =
         stock(&["lastb"]).map(|failed| failed.lines().take_while(|line| !line.is_empty()).count());
