@@ -23,7 +23,7 @@ const SOCKETS_EACH: usize = 900;
 
 /// What the profile may take on such a host, in a build that is not optimised, with the other tests
 /// beside it.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The profile's limit of memory.
 const MEMORY: u64 = 256_000_000;

@@ -69,7 +69,8 @@ const COLUMNS: [&str; 9] =
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Unit {
-    unit: String,
+    #[serde(rename = "unit")]
+    name: String,
     load: Option<String>,
     active: Option<String>,
     sub: Option<String>,
@@ -93,7 +94,7 @@ struct Unit {
 impl Unit {
     fn of(properties: &Properties) -> Option<Self> {
         Some(Self {
-            unit: properties.text("Id")?,
+            name: properties.text("Id")?,
             load: properties.text("LoadState"),
             active: properties.text("ActiveState"),
             sub: properties.text("SubState"),
@@ -128,7 +129,8 @@ impl Collector for Services {
             return Ok(());
         };
         let all = shown(&all);
-        let units: Vec<_> = all.iter().filter_map(Unit::of).collect();
+        let mut units: Vec<_> = all.iter().filter_map(Unit::of).collect();
+        units.sort_by(|one, other| one.name.cmp(&other.name));
         let manager = said(out, &systemctl(["show", MANAGER]))?.unwrap_or_default();
         out.json("summary.json", &summary(&shown(&manager), &units))?;
         listing::write(out, "units", COLUMNS, &units)?;
@@ -172,7 +174,7 @@ impl Services {
         let patterns: Vec<_> =
             self.units.iter().filter_map(|name| Pattern::new(name).ok()).collect();
         let is_wanted = |unit: &&Unit| {
-            unit.has_failed() || patterns.iter().any(|pattern| pattern.matches(&unit.unit))
+            unit.has_failed() || patterns.iter().any(|pattern| pattern.matches(&unit.name))
         };
         let files = units.iter().filter(is_wanted);
         let files = files.flat_map(|unit| unit.file.iter().chain(&unit.drop_ins));
@@ -189,9 +191,9 @@ impl Services {
         // One refusal is enough.
         let is_refused = !self.refused(out.host(), &out.window()).is_empty();
         for unit in failed.into_iter().take(if is_refused { 1 } else { FAILED }) {
-            let filters = vec![format!("--unit={}", unit.unit), format!("--lines={}", self.lines)];
+            let filters = vec![format!("--unit={}", unit.name), format!("--lines={}", self.lines)];
             let query = Query { directory: None, filters, window: out.window() };
-            let entry = format!("log/{}.txt", unit.unit);
+            let entry = format!("log/{}.txt", unit.name);
             Passage { query: &query, renderer: text, entry: &entry }.take(out)?;
         }
         Ok(())
@@ -206,7 +208,7 @@ fn summary(manager: &[Properties], units: &[Unit]) -> serde_json::Value {
         *states.entry(state).or_default() += 1;
     }
     let names = |test: fn(&Unit) -> bool| -> Vec<&str> {
-        units.iter().filter(|unit| test(unit)).map(|unit| unit.unit.as_str()).collect()
+        units.iter().filter(|unit| test(unit)).map(|unit| unit.name.as_str()).collect()
     };
     json!({
         "version": manager.get("Version"),
@@ -228,7 +230,8 @@ fn timers(host: &dyn Host, all: &[Properties]) -> Vec<serde_json::Value> {
         host.now().checked_sub(jiff::SignedDuration::try_from_secs_f64(uptime).ok()?).ok()
     });
     let timers = all.iter().filter_map(|timer| {
-        let name = timer.get("Id").filter(|name| name.ends_with(".timer"))?;
+        let name =
+            timer.get("Id").filter(|name| matches!(name.rsplit_once('.'), Some((_, "timer"))))?;
         let since_boot = timer.span("NextElapseUSecMonotonic");
         let since_boot = since_boot.and_then(|span| booted?.checked_add(span).ok());
         let next = timer.time("NextElapseUSecRealtime").into_iter().chain(since_boot).min();
@@ -318,7 +321,7 @@ Description=tick.timer\nLoadState=loaded\nActiveState=active\nSubState=waiting\n
         let collected = Trial::of(Services::default()).on(host());
         assert_eq!(collected.status(), Status::Complete);
         let units = json(&collected, "units.json");
-        let [bad, shop] = [&units[0], &units[1]];
+        let [bad, shop] = [&units[0], &units[2]];
         assert_eq!((&bad["unit"], &bad["active"]), (&json!("bad.service"), &json!("failed")));
         assert_eq!((&bad["exit-code"], &bad["memory"]), (&json!(3), &Value::Null));
         assert_eq!(bad["since"], "2026-01-02T01:58:34Z");

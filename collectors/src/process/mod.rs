@@ -258,7 +258,7 @@ fn cgroup(table: &str) -> Option<String> {
 
 /// The innermost unit of systemd in a cgroup.
 fn unit(cgroup: &str) -> Option<String> {
-    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    let is_unit = |part: &&str| matches!(part.rsplit_once('.'), Some((_, "service" | "scope")));
     cgroup.rsplit('/').find(is_unit).map(str::to_owned)
 }
 

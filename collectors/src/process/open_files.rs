@@ -20,7 +20,7 @@ pub(crate) struct Open {
     pub(crate) files: u64,
     pub(crate) sockets: u64,
     pub(crate) pipes: u64,
-    /// Others, as of `eventfd(2)` and `epoll(7)`.
+    /// Others, as of `eventfd(2)` and `epoll(7)`, and what may not be looked at.
     pub(crate) others: u64,
 }
 
@@ -53,7 +53,16 @@ pub(crate) fn open(
         if deadline.passed() {
             break;
         }
-        let Ok(target) = host.link(&descriptor) else { continue };
+        let target = match host.link(&descriptor) {
+            Ok(target) => target,
+            // It was closed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(_) => {
+                open.all += 1;
+                open.others += 1;
+                continue;
+            }
+        };
         let target = target.to_string_lossy();
         open.all += 1;
         match target.split_once(':') {

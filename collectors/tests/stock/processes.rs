@@ -149,7 +149,7 @@ fn a_deleted_file_that_is_open_is_found_with_its_size_as_lsof_does() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("growing.log");
     let mut file = std::fs::File::create(&path).unwrap();
-    file.write_all(&[b'.'; 300_000]).unwrap();
+    file.write_all(&vec![b'.'; 300_000]).unwrap();
     file.sync_all().unwrap();
     std::fs::remove_file(&path).unwrap();
     let (collected, processes) = processes();
@@ -251,5 +251,49 @@ fn whatever_vanishes_on_this_host_costs_nothing_else() {
     // The first few find the processes; what then is asked for is the same for each of them.
     for at in (10..asked).step_by(asked / 20 + 1) {
         gather(at);
+    }
+}
+
+/// Who calls `vfork(2)` waits uninterruptibly for the child to end.
+#[test]
+fn a_process_that_is_blocked_is_found_with_its_stack() {
+    let vfork = "import ctypes, time; ctypes.CDLL(None).vfork() or time.sleep(60)";
+    let Ok(mut blocked) = Command::new("python3").args(["-S", "-c", vfork]).spawn() else {
+        println!("skipped: python3 is not installed");
+        return;
+    };
+    let id = blocked.id();
+    let stat = format!("/proc/{id}/stat");
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let children = format!("/proc/{id}/task/{id}/children");
+    // It may wait for the disk before, and what comes before Python may be a script.
+    let is_in_vfork = || {
+        let program = std::fs::read_link(format!("/proc/{id}/exe")).unwrap();
+        program.file_name().unwrap().to_string_lossy().starts_with("python")
+            && !std::fs::read_to_string(&children).unwrap().is_empty()
+            && std::fs::read_to_string(&stat).unwrap().contains(") D ")
+    };
+    while !is_in_vfork() {
+        assert!(std::time::Instant::now() < end, "it never blocked");
+        std::thread::yield_now();
+    }
+    let (collected, _) = processes();
+    let stack = std::fs::read_to_string(format!("/proc/{id}/stack"));
+    let child = std::fs::read_to_string(&children).unwrap();
+    Command::new("kill").args(["-KILL", child.trim()]).status().unwrap();
+    _ = blocked.kill();
+    blocked.wait().unwrap();
+    let all = json(&collected, "blocked.json");
+    let row = all.as_array().unwrap().iter().find(|row| row["pid"] == id).expect("it is there");
+    let frames = row["stack"].as_array().unwrap().iter().map(|frame| frame.as_str().unwrap());
+    let frames: Vec<_> = frames.collect();
+    match stack {
+        Ok(stack) => {
+            let theirs: Vec<_> =
+                stack.lines().map(|line| line.trim_start_matches("[<0>] ")).collect();
+            assert_eq!(frames, theirs);
+            assert!(collected.text("blocked.txt").contains("vfork"), "{frames:?}");
+        }
+        Err(_) => assert!(frames.is_empty()),
     }
 }
