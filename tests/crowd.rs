@@ -81,7 +81,9 @@ impl Crowd {
                 let mut some: Vec<_> =
                     (0..20).filter_map(|_| Command::new("true").spawn().ok()).collect();
                 gone.fetch_add(some.len(), Ordering::Relaxed);
-                some.iter_mut().for_each(|one| drop(one.wait()));
+                for one in &mut some {
+                    _ = one.wait();
+                }
             }
         }));
         Some(crowd)

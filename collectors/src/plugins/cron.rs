@@ -88,11 +88,11 @@ impl Collector for Cron {
 
     fn refused(&self, host: &dyn Host, _window: &Window) -> Vec<String> {
         let spools = SPOOLS.into_iter().chain(AT_SPOOLS);
-        let refused = spools.filter(|spool| {
-            let listed = host.entries(spool.as_ref());
-            listed.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
-        });
-        refused.map(str::to_owned).collect()
+        let is_refused = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+        let spools = spools.filter(|spool| host.entries(spool.as_ref()).is_err_and(is_refused));
+        let files = WHO_MAY.into_iter();
+        let files = files.filter(|path| host.open(path.as_ref()).map(drop).is_err_and(is_refused));
+        spools.chain(files).map(str::to_owned).collect()
     }
 }
 
@@ -241,8 +241,9 @@ mod tests {
         let host = FakeHost::new().file("/etc/crontab", "").denied("/var/spool/cron/crontabs/x");
         let open = Trial::of(Cron::default()).on(host);
         assert_eq!(open.status(), Status::Partial, "{:?}", open.notes());
-        let closed = FakeHost::new().denied("/var/spool/at");
-        assert_eq!(Cron::default().refused(&closed, &Window::default()), ["/var/spool/at"]);
+        let closed = FakeHost::new().denied("/var/spool/at").denied("/etc/at.deny");
+        let refused = Cron::default().refused(&closed, &Window::default());
+        assert_eq!(refused, ["/var/spool/at", "/etc/at.deny"]);
         assert_eq!(Trial::of(Cron::default()).on(closed).status(), Status::Denied);
         assert_eq!(Trial::of(Cron::default()).on(FakeHost::new()).status(), Status::Absent);
     }

@@ -189,7 +189,8 @@ fn look_at_open_files(
     refused: &mut Refused,
 ) -> Vec<Deleted> {
     let mut all = Vec::new();
-    for process in found.iter_mut().take_while(|_| !out.deadline().passed()) {
+    let found = found.iter_mut().filter(|process| !process.is_of_the_kernel());
+    for process in found.take_while(|_| !out.deadline().passed()) {
         let folder = process.folder();
         match open(out.host(), (process.pid, &folder), &process.name, out.deadline()) {
             Ok((open, deleted)) => {
@@ -220,7 +221,8 @@ fn write_environment(
     refused: &mut Refused,
 ) -> Result<(), CollectError> {
     let mut same = BTreeMap::<Vec<String>, (Vec<u32>, BTreeSet<&str>)>::new();
-    for process in found.iter().take_while(|_| !out.deadline().passed()) {
+    let found = found.iter().filter(|process| !process.is_of_the_kernel());
+    for process in found.take_while(|_| !out.deadline().passed()) {
         let path = process.folder().join("environ");
         match bytes(out.host(), &path) {
             Ok(environment) => {

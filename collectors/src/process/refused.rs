@@ -23,7 +23,7 @@ impl Refused {
     pub(crate) fn note(&self, out: &mut Output<'_>) {
         for (what, (path, count)) in &self.0 {
             let text =
-                format!("{what} of {count} processes of others may not be seen; run as root");
+                format!("{what} of {count} processes of others may not be seen");
             out.failed(path, &io::Error::new(ErrorKind::PermissionDenied, text));
         }
     }
