@@ -10,6 +10,8 @@ mod bundle;
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod desk;

@@ -8,6 +8,7 @@ mod facts;
 mod fields;
 mod identities;
 mod journal;
+mod process;
 
 mod plugins {
     automod::dir!("src/plugins");

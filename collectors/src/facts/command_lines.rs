@@ -6,6 +6,11 @@ const COMMAND_LENGTH: usize = 4096;
 /// The arguments as a shell would take them; the name in brackets where there are none, as for
 /// kernel threads. Cut between arguments only: half a password is one that is not recognised.
 pub(crate) fn command(name: &str, arguments: &[u8]) -> String {
+    shortened(name, arguments, COMMAND_LENGTH)
+}
+
+/// The same, with as many of its arguments as there is room for in so many bytes.
+pub(crate) fn shortened(name: &str, arguments: &[u8], length: usize) -> String {
     let arguments = arguments.strip_suffix(b"\0").unwrap_or(arguments);
     if arguments.is_empty() {
         return format!("[{name}]");
@@ -14,7 +19,7 @@ pub(crate) fn command(name: &str, arguments: &[u8]) -> String {
     let mut left_out = 0;
     for argument in arguments.split(|byte| *byte == 0) {
         let argument = quoted(&String::from_utf8_lossy(argument));
-        if left_out > 0 || command.len() + argument.len() > COMMAND_LENGTH {
+        if left_out > 0 || command.len() + argument.len() > length {
             left_out += 1;
         } else {
             command.push_str(&argument);

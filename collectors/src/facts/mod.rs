@@ -1,8 +1,12 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
+pub(crate) mod accounts;
 pub(crate) mod block;
 pub(crate) mod certificates;
 pub(crate) mod command_lines;
+pub(crate) mod concealed;
+pub(crate) mod crontab;
+pub(crate) mod devices;
 pub(crate) mod firewall;
 pub(crate) mod hardware_ids;
 pub(crate) mod http;
@@ -11,6 +15,7 @@ pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
 pub(crate) mod limits;
 pub(crate) mod listing;
+pub(crate) mod logins;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod netlink;
@@ -25,5 +30,7 @@ pub(crate) mod settings;
 pub(crate) mod smart;
 pub(crate) mod smbios;
 pub(crate) mod sockets;
+pub(crate) mod systemd;
 pub(crate) mod table;
 pub(crate) mod tls;
+pub(crate) mod utmp;

@@ -58,6 +58,10 @@ impl Host for Machine {
         fs::read_link(path)
     }
 
+    fn target(&self, link: &Path) -> io::Result<FileInfo> {
+        fs::metadata(link).map(|metadata| file::info(&metadata))
+    }
+
     fn entries(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         let mut paths = fs::read_dir(dir)?
             .map(|entry| entry.map(|entry| entry.path()))
@@ -152,6 +156,15 @@ mod tests {
         assert_eq!(machine.info(&link).unwrap().kind, FileKind::Link);
         assert_eq!(machine.link(&link).unwrap(), Path::new("log"));
         assert_eq!(machine.canonical(&link).unwrap(), root.join("log"));
+    }
+
+    #[test]
+    fn a_deleted_file_that_is_open_has_a_size() {
+        use std::{io::Write, os::fd::AsRawFd};
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"12345").unwrap();
+        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+        assert_eq!(Machine::new().target(link.as_ref()).unwrap().len, 5);
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub trait Host: Send + Sync {
     /// The target of a symbolic link, as it is written.
     fn link(&self, path: &Path) -> io::Result<PathBuf>;
 
+    /// What a symbolic link leads to, also where that has no path any more: the deleted file behind
+    /// a `/proc/PID/fd/N`.
+    fn target(&self, link: &Path) -> io::Result<FileInfo> {
+        self.info(&self.canonical(link)?)
+    }
+
     /// The paths in a directory, sorted.
     fn entries(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 

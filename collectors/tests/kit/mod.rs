@@ -78,3 +78,33 @@ pub(crate) fn records(text: &str) -> Vec<BTreeMap<String, Vec<String>>> {
     });
     blocks.collect()
 }
+
+/// Runs this test once more, in a mount namespace of its own in which `script` has changed what it
+/// likes: whether that was possible, and so whether nothing is left to do out here. Needs root.
+pub(crate) fn goes_inside(test: &str, script: &str) -> bool {
+    const INSIDE: &str = "COLLECT_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
+        return false;
+    }
+    let own = std::env::current_exe().expect("the test itself");
+    let script =
+        format!("set -e\n{script}\nexec \"$0\" --exact \"$1\" --nocapture --test-threads=1");
+    let ran = Command::new("unshare")
+        .args(["--mount", "bash", "-c", &script])
+        .arg(own)
+        .arg(test)
+        .env(INSIDE, test)
+        .output();
+    match ran {
+        Ok(ran) => {
+            let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+            if said.contains("running 1 test") {
+                assert!(ran.status.success(), "inside: {said}");
+            } else {
+                println!("skipped: the host cannot be changed for {test}: {said}");
+            }
+        }
+        Err(error) => println!("skipped: unshare: {error}"),
+    }
+    true
+}
