@@ -254,6 +254,7 @@ fn manifest(gathered: &mut Gathered, report: &[u8], host: HostFacts) -> Result<V
         size: report.len() as u64,
         sha256: hexadecimal(&Sha256::digest(report)),
         modified: Some(plan.started),
+        covers: None,
         truncated: None,
         redactions: Counts::new(),
     };

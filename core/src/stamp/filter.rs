@@ -200,13 +200,10 @@ impl<'r> Filtered<'r> {
         Self { from, filter, chunk: vec![0; CHUNK], kept: Vec::new(), at: 0, ended: false }
     }
 
-    /// Whether there is anything to read.
-    ///
-    /// # Errors
-    ///
-    /// That of the source.
-    pub(crate) fn has_any(&mut self) -> io::Result<bool> {
-        self.fill().map(|()| self.at < self.kept.len())
+    /// Whether there is anything to read, as far as the source can be read.
+    pub(crate) fn has_any(&mut self) -> bool {
+        // An error of the source comes again.
+        self.fill().is_ok() && self.at < self.kept.len()
     }
 
     fn fill(&mut self) -> io::Result<()> {

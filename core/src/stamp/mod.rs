@@ -100,9 +100,9 @@ impl Stamps {
     pub fn read(&mut self, line: &[u8]) -> Option<Moment> {
         let found = self.place.read(line, &mut self.clock);
         let found = match found {
-            None if !self.place.is_start() => Place::Start
-                .read(line, &mut self.clock)
-                .filter(|(shape, _)| *shape != Shape::Epoch),
+            None if !self.place.is_start() => {
+                Place::Start.read(line, &mut self.clock).filter(|(shape, _)| *shape != Shape::Epoch)
+            }
             found => found,
         };
         let (shape, moment) = found?;

@@ -81,7 +81,8 @@ impl Place {
                 let found = key.find(line)?;
                 // `start-time=` is another key than `time=`.
                 let before = found.checked_sub(1).map(|before| line[before]);
-                if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
+                if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+                {
                     return None;
                 }
                 let value = &line[found + key.needle().len()..];

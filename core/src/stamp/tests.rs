@@ -236,7 +236,8 @@ fn an_hour_that_the_clock_shows_twice_is_in_both_windows() {
 
 #[test]
 fn a_message_that_begins_with_a_date_does_not_end_its_record() {
-    let log = "Nov 23 10:00:00 till-1 db: rows\n2020-01-01 00:00:00 | 1\nNov 23 10:00:01 till-1 b\n";
+    let log =
+        "Nov 23 10:00:00 till-1 db: rows\n2020-01-01 00:00:00 | 1\nNov 23 10:00:01 till-1 b\n";
     let (since, until) = ("2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z");
     assert_eq!(kept(log, since, until, &origin(UTC)), log);
 }
@@ -263,7 +264,9 @@ fn a_line_without_end_is_decided_by_its_beginning() {
     let filter = Filter::new(Within::of(&within).unwrap(), stamps);
     let mut kept = String::new();
     Filtered::new(&mut from, filter).read_to_string(&mut kept).unwrap();
-    assert!(kept.starts_with("2026-11-23 11:00:00 bx") && kept.ends_with("x\n2026-11-23 12:00:00 c\n"));
+    assert!(
+        kept.starts_with("2026-11-23 11:00:00 bx") && kept.ends_with("x\n2026-11-23 12:00:00 c\n")
+    );
 }
 
 const LONG: usize = 300_000;
@@ -273,7 +276,8 @@ const LONG: usize = 300_000;
 #[test]
 #[ignore = "a measurement"]
 fn how_fast_lines_are_judged() {
-    let message = "till-1 app[4711]: request 17 of session 4 was answered with 200 in 12 ms, 512 bytes\n";
+    let message =
+        "till-1 app[4711]: request 17 of session 4 was answered with 200 in 12 ms, 512 bytes\n";
     for head in [
         "2026-11-23T10:42:01.123456+00:00 ",
         "2026-11-23 10:42:01,123 ",
