@@ -17,6 +17,7 @@ mod window_tests;
 
 use crate::{Invalid, Window, host::Host};
 pub(crate) use dates::Dates;
+pub use walk::Found;
 use pattern::{Exclusion, PathPattern, PatternError};
 use schemars::JsonSchema;
 use serde::Deserialize;

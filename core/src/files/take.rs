@@ -64,6 +64,20 @@ impl Output<'_> {
         Ok(())
     }
 
+    /// The files of a set that were modified in the time of interest, newest first, for a collector
+    /// that reads them itself. What is missing is noted as by [`Output::files`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CollectError::Stopped`] at the deadline.
+    pub fn find(&mut self, set: &FileSet) -> Result<Vec<Found>, CollectError> {
+        let deadline = self.deadline();
+        let mut in_time = || if deadline.passed() { Err(CollectError::Stopped) } else { Ok(()) };
+        let selection = walk::select(set, self.host(), &self.window(), &mut in_time)?;
+        self.remark(set, &selection);
+        Ok(selection.files)
+    }
+
     fn remark(&mut self, set: &FileSet, selection: &Selection) {
         if !selection.matched && selection.failed.is_empty() && selection.vanished.is_empty() {
             for pattern in &set.paths {

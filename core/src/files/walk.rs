@@ -29,11 +29,13 @@ const MOST_FILES: usize = 100_000;
 /// Asked again and again whether to go on.
 pub(super) type GoOn<'a> = &'a mut dyn FnMut() -> Result<(), CollectError>;
 
-/// A file to take.
+/// A file of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    pub(super) info: FileInfo,
+pub struct Found {
+    /// Where it stands, without symbolic links below what the set names.
+    pub path: PathBuf,
+    /// What is known of it.
+    pub info: FileInfo,
 }
 
 /// What a walk came upon.

@@ -112,7 +112,7 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
     }
 
     /// Says what was undone to come to this entry, the outermost first.
-    pub(crate) fn decoded_from(&mut self, decoded: &[&str]) {
+    pub fn decoded_from(&mut self, decoded: &[&str]) {
         self.meta.decoded = decoded.iter().map(|&what| what.to_owned()).collect();
     }
 

@@ -13,6 +13,7 @@ mod tests;
 pub use clock::Moment;
 pub(crate) use filter::{Filter, Filtered, Within};
 
+use crate::Window;
 use clock::Clock;
 use jiff::{Timestamp, tz::TimeZone};
 use memchr::memchr;
@@ -127,6 +128,21 @@ impl Stamps {
         self.last = None;
         text.rsplit(|&byte| byte == b'\n').find_map(|line| self.read(line))
     }
+}
+
+/// The lines of a text that are of the time of interest; the whole text if they say no time.
+pub fn of_interest(text: Vec<u8>, window: &Window, origin: &Origin) -> Vec<u8> {
+    let found = Within::of(window).zip(Stamps::detect(&text, origin));
+    let Some((within, stamps)) = found else { return text };
+    let mut kept = Vec::with_capacity(text.len());
+    let mut keep = |bytes: &[u8]| {
+        kept.extend_from_slice(bytes);
+        Ok(())
+    };
+    let mut filter = Filter::new(within, stamps);
+    // A vector takes all.
+    _ = filter.push(&text, &mut keep).and_then(|()| filter.finish(&mut keep));
+    kept
 }
 
 /// The first line of a text, without its line feed.

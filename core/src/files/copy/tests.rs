@@ -54,6 +54,12 @@ impl HostFile for Pieces {
             allocated: self.data.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
             id: (0, 0),
             mode: 0o644,
+            special: None,
+            user: 0,
+            group: 0,
+            links: 1,
+            changed: None,
+            accessed: None,
         })
     }
 
