@@ -147,8 +147,7 @@ fn rotated_logs_of_every_compression_give_exactly_the_lines_of_the_window_redact
 fn a_moment_and_the_time_around_it_may_lie_in_one_rotated_log() {
     needs!("age", "age-keygen", "tar", "xz", "gzip", "bzip2", "zstd");
     let scene = Scene::new();
-    let (ended, bundle) =
-        scene.gather("", &["--at", "2026-11-20T02:00:00Z", "--window", "20m"]);
+    let (ended, bundle) = scene.gather("", &["--at", "2026-11-20T02:00:00Z", "--window", "20m"]);
     ended.expect(0);
     let all = scene.hours.concat();
     let text = scene.text(&bundle);

@@ -2,7 +2,7 @@
 
 use crate::facts::{kernel_files::value, listing};
 use collect_core::{
-    CollectError, Collector, Invalid, Output,
+    CollectError, Collector, Invalid, Output, Window,
     host::{FileInfo, FileKind, Host, SpecialFile},
     register,
     units::Size,
@@ -144,7 +144,7 @@ impl Collector for Directory {
         wrong.map(|path| invalid(format!("`{path}` is not an absolute path"))).collect()
     }
 
-    fn refused(&self, host: &dyn Host, _: &collect_core::Window) -> Vec<String> {
+    fn refused(&self, host: &dyn Host, _: &Window) -> Vec<String> {
         let refused = |path: &&String| {
             let read = host.entries(Path::new(path));
             read.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
@@ -450,7 +450,7 @@ mod tests {
         let host = || host().denied("/opt/app/v2");
         let (_, collected) = listed(Directory { depth: 9, ..of("/opt/app") }, host());
         assert_eq!(collected.status(), Status::Partial);
-        assert_eq!(of("/opt/app/v2").refused(&host(), &Default::default()), ["/opt/app/v2"]);
+        assert_eq!(of("/opt/app/v2").refused(&host(), &Window::default()), ["/opt/app/v2"]);
         let collected = Trial::of(of("/nowhere")).on(FakeHost::new());
         assert_eq!(collected.status(), Status::Absent);
         assert_eq!(of("relative").check().len() + Directory::default().check().len(), 2);

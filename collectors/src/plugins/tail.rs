@@ -360,7 +360,8 @@ mod tests {
 
     #[test]
     fn compressed_logs_are_read_through() {
-        let gzip: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x04\0\xfb\xffa\nb\n\x97\x2a\x57\x18\x04\0\0\0";
+        let gzip: &[u8] =
+            b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x04\0\xfb\xffa\nb\n\x97\x2a\x57\x18\x04\0\0\0";
         let host = FakeHost::new().bytes("/var/log/a.1.gz", gzip);
         let collected = on(Tail { lines: 1, ..tail(&["/var/log/a.1.gz"]) }, host);
         assert_eq!(collected.text("/var/log/a.1"), "b\n");

@@ -1,7 +1,9 @@
 //! What is on disk and in logs, held to `find`, `sha256sum`, `tail`, `awk` and `journalctl`.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make what is looked at")]
 
-use crate::kit::{collected, json, stock};
-use jiff::Timestamp;
+use crate::kit::{collected, json, stock, stock_json};
+use collect_core::{host::Machine, testkit::Trial, units::TimePoint};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
 use std::{fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
@@ -74,7 +76,8 @@ fn a_directory_is_what_find_says() {
 fn log(minutes: u32) -> String {
     (0..minutes).fold(String::new(), |mut log, minute| {
         let (hour, minute) = (minute / 60, minute % 60);
-        writeln!(log, "2026-11-23 {hour:02}:{minute:02}:00 INFO till-1 did {hour}:{minute}").unwrap();
+        writeln!(log, "2026-11-23 {hour:02}:{minute:02}:00 INFO till-1 did {hour}:{minute}")
+            .unwrap();
         log
     })
 }
@@ -90,4 +93,31 @@ fn the_end_of_a_log_is_what_tail_says() {
         let Some(tail) = stock(&["tail", "-n", &lines.to_string(), &path]) else { return };
         assert_eq!(collected.text(&path), tail);
     }
+}
+
+#[test]
+fn the_window_of_the_kernels_log_is_that_of_dmesg() {
+    let Some(all) = stock_json(&["dmesg", "-J"]) else { return };
+    let times = all["dmesg"].as_array().unwrap().iter();
+    let times: Vec<f64> = times.filter_map(|record| record["time"].as_f64()).collect();
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let booted = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap();
+    let booted: i64 = booted.parse().unwrap();
+    // Between the records of the boot and those of now.
+    let middle = times.last().copied().unwrap_or_default() / 2.0;
+    let since = Timestamp::from_second(booted + middle as i64).unwrap();
+    let kernel = Trial::plugin("kernel", "")
+        .options(|options| options.since = Some(TimePoint::At(since)))
+        .on(Machine::new());
+    // Both find out for themselves when the host was started, and that to a second or two.
+    let records = |shift: i64| {
+        let at = since + SignedDuration::from_secs(shift);
+        let at = at.to_zoned(TimeZone::system()).strftime("--since=%Y-%m-%d %H:%M:%S").to_string();
+        let records = stock_json(&["dmesg", "-J", &at])?;
+        Some(records["dmesg"].as_array().unwrap().len())
+    };
+    let (Some(most), Some(least)) = (records(-3), records(3)) else { return };
+    let taken = kernel.text("kernel-log.txt").lines().count();
+    assert!((least..=most).contains(&taken), "{taken} are not between {least} and {most}");
+    assert!(most < times.len(), "the window leaves something out");
 }

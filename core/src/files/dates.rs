@@ -4,7 +4,7 @@ use super::{Times, take::files};
 use crate::{
     Output, Window,
     redact::looks_binary,
-    stamp::{Origin, Stamps, Within},
+    stamp::{Moment, Origin, Stamps, Within},
 };
 use jiff::Timestamp;
 use std::{
@@ -46,7 +46,7 @@ impl Dates {
     ) -> Option<(Within, Stamps)> {
         let within = self.within.filter(|_| !looks_binary(sample))?;
         let stamps = Stamps::detect(sample, origin)?;
-        if let Some(first) = stamps.clone().first(sample).and_then(|first| first.timestamp()) {
+        if let Some(first) = stamps.clone().first(sample).and_then(Moment::timestamp) {
             let mut beginnings = self.beginnings.borrow_mut();
             let beginning =
                 beginnings.entry(log_of(path)).or_insert_with(|| (first, path.to_owned()));

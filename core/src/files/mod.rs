@@ -17,11 +17,11 @@ mod window_tests;
 
 use crate::{Invalid, Window, host::Host};
 pub(crate) use dates::Dates;
-pub use walk::Found;
 use pattern::{Exclusion, PathPattern, PatternError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+pub use walk::Found;
 
 /// Which files to take: absolute paths with wildcards, and what to leave out of them.
 ///

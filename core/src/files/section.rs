@@ -171,13 +171,11 @@ impl Search<'_> {
         while end > part.start {
             let mut start = end.saturating_sub(CHUNK as u64).max(part.start);
             if start > part.start {
-                match self.line_behind(start, end)? {
-                    Some(line) => start = line,
-                    None => {
-                        end = start;
-                        continue;
-                    }
-                }
+                let Some(line) = self.line_behind(start, end)? else {
+                    end = start;
+                    continue;
+                };
+                start = line;
             }
             let mut stamps = self.stamps.clone();
             let mut lines = Lines::new(self.file, start..end, CHUNK)?;

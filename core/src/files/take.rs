@@ -179,7 +179,8 @@ impl Output<'_> {
             entry.dated(origin);
         }
         let taken = match filter {
-            Some((within, stamps)) => {
+            Some(filter) => {
+                let (within, stamps) = *filter;
                 let mut kept = Kept::new(&mut entry, within, stamps);
                 let taken = plan.carry_out(file.as_mut(), &mut kept)?;
                 kept.flush()?;
@@ -227,7 +228,7 @@ impl Output<'_> {
                 part => part,
             }
         };
-        Some(Lines { part, filter: Some((within, stamps)) })
+        Some(Lines { part, filter: Some(Box::new((within, stamps))) })
     }
 
     fn remark_on(&mut self, source: &str, taken: &Taken) {
@@ -249,7 +250,7 @@ impl Output<'_> {
 /// A file, and how it is taken.
 enum Opened {
     /// As it is, or a part of it: lines of a time of interest, in this format.
-    Plain(Box<dyn HostFile>, Plan, Option<(Within, Stamps)>),
+    Plain(Box<dyn HostFile>, Plan, Option<Box<(Within, Stamps)>>),
     /// Not at all: no line is of interest.
     Outside,
     /// From its beginning on, to be decoded.
@@ -260,7 +261,7 @@ enum Opened {
 struct Lines {
     /// Where they are; nowhere if there are none.
     part: Option<Range<u64>>,
-    filter: Option<(Within, Stamps)>,
+    filter: Option<Box<(Within, Stamps)>>,
 }
 
 /// Writes the lines of a time of interest. Behind a cut, which is a flush, lines without a time go on

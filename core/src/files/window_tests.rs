@@ -178,7 +178,7 @@ impl Endless {
     fn time(&self, line: u64) -> Timestamp {
         let back = self.back.filter(|(from, _)| line >= *from).map_or(0, |(_, by)| by);
         let since =
-            SignedDuration::from_millis(line as i64 * 100) - SignedDuration::from_secs(back);
+            SignedDuration::from_millis(line.cast_signed() * 100) - SignedDuration::from_secs(back);
         at("2026-01-02T00:00:00Z") + since
     }
 

@@ -77,6 +77,9 @@ pub(super) struct Clock {
     latest: i64,
     /// When the host was started, if the source was written since.
     pub(super) booted: Option<i64>,
+    /// The last month and day without a year, and when that day begins, if the next such day
+    /// is too late at any time of it.
+    day: Option<(u8, u8, i64)>,
     quarter: i64,
     /// The offset in that quarter of an hour, if it is one offset.
     offset: Option<i64>,
@@ -89,6 +92,7 @@ impl Clock {
             zone,
             latest: latest.as_second(),
             booted: booted.map(Timestamp::as_second),
+            day: None,
             quarter: i64::MIN,
             offset: None,
         }
@@ -123,12 +127,25 @@ impl Clock {
     /// the source was written to.
     pub(super) fn yearless(&mut self, at: Yearless) -> Option<Moment> {
         let latest = self.latest + DAY;
+        if let Some((month, day, midnight)) = self.day
+            && (month, day) == (at.month, at.day)
+        {
+            let moment = self.local(Civil { second: midnight + at.second, part: at.part })?;
+            if moment.from <= latest * SECOND {
+                return Some(moment);
+            }
+        }
         let year = i64::from(Timestamp::from_second(latest).ok()?.to_zoned(TimeZone::UTC).year());
         // The zone may be a year ahead.
         (year - YEARS..=year + 1).rev().find_map(|year| {
-            let day = days(year, at.month, at.day)?;
-            let moment = self.local(Civil { second: day * DAY + at.second, part: at.part })?;
-            (moment.from <= latest * SECOND).then_some(moment)
+            let midnight = days(year, at.month, at.day)? * DAY;
+            let moment = self.local(Civil { second: midnight + at.second, part: at.part })?;
+            let is_it = moment.from <= latest * SECOND;
+            let next = days(year + 1, at.month, at.day).map_or(i64::MAX, |day| day * DAY);
+            if is_it && next.saturating_sub(DAY) > latest {
+                self.day = Some((at.month, at.day, midnight));
+            }
+            is_it.then_some(moment)
         })
     }
 

@@ -49,7 +49,7 @@ pub(super) fn since_boot(text: &[u8], clock: &Clock) -> Option<(Shape, Moment)> 
     if digits > 9 || at.peek() != Some(b'.') {
         return None;
     }
-    let part = at.fraction()?;
+    let part = at.fraction();
     // A process or thread may stand behind it.
     at.spaces();
     let ends = matches!(at.peek(), Some(b']' | b'T' | b'C'));
@@ -81,7 +81,7 @@ fn number(at: &mut Cursor<'_>, clock: &mut Clock, numbers: bool) -> Option<(Shap
             at.zoned(date, time, clock).map(|moment| (Shape::DayFirst, moment))
         }
         (8, Some(b'T' | b't' | b' ' | b'-' | b'_')) => {
-            let (month, day) = (u8::try_from(value / 100 % 100).ok()?, (value % 100) as u8);
+            let (month, day) = month_and_day(value)?;
             let date = days(value / 10_000, month, day)?;
             at.at += 1;
             let colon = at.text.get(at.at + 2) == Some(&b':');
@@ -135,7 +135,7 @@ fn word(at: &mut Cursor<'_>, clock: &mut Clock) -> Option<(Shape, Moment)> {
             if time.part == Part::NONE {
                 return None;
             }
-            let (month, day) = ((value / 100 % 100) as u8, (value % 100) as u8);
+            let (month, day) = month_and_day(value)?;
             let moment = match digits {
                 4 => clock.yearless(time.without_year(month, day)),
                 8 => clock.local(time.on(days(value / 10_000, month, day)?)),
@@ -166,6 +166,11 @@ fn month_first(at: &mut Cursor<'_>, month: u8, clock: &mut Clock) -> Option<(Sha
         clock.yearless(time.without_year(month, day))
     };
     moment.map(|moment| (Shape::MonthFirst, moment))
+}
+
+/// The month and day that the last four digits of a number are.
+fn month_and_day(number: i64) -> Option<(u8, u8)> {
+    Some((u8::try_from(number / 100 % 100).ok()?, u8::try_from(number % 100).ok()?))
 }
 
 /// A time of day.
@@ -266,9 +271,9 @@ impl Cursor<'_> {
     /// `-11-23` behind a year, as days since 1970.
     fn month_and_day(&mut self, year: i64, separator: u8) -> Option<i64> {
         self.at += 1;
-        let month = self.exactly(2)? as u8;
+        let month = u8::try_from(self.exactly(2)?).ok()?;
         self.literal(separator)?;
-        let day = self.exactly(2)? as u8;
+        let day = u8::try_from(self.exactly(2)?).ok()?;
         days(year, month, day)
     }
 
@@ -295,17 +300,17 @@ impl Cursor<'_> {
         if hour > 23 || minute > 59 || second > 60 {
             return None;
         }
-        let part = self.fraction()?;
+        let part = self.fraction();
         // A leap second is the end of the second before.
         let part = if second == 60 { Part { micros: SECOND - 1, width: 1 } } else { part };
         Some(Time { second: hour * 3600 + minute * 60 + second.min(59), part })
     }
 
     /// What follows a dot or a comma, if digits do.
-    fn fraction(&mut self) -> Option<Part> {
+    fn fraction(&mut self) -> Part {
         let digit = self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit);
         if !digit || !matches!(self.peek(), Some(b'.' | b',')) {
-            return Some(Part::NONE);
+            return Part::NONE;
         }
         self.at += 1;
         let (mut micros, mut width) = (0, SECOND);
@@ -316,7 +321,7 @@ impl Cursor<'_> {
                 micros += i64::from(digit - b'0') * width;
             }
         }
-        Some(Part { micros, width })
+        Part { micros, width }
     }
 
     fn half_of_day(&mut self, time: Time) -> Option<Time> {
@@ -384,7 +389,7 @@ impl Cursor<'_> {
         let scale = 10_i64.pow(digits as u32 - 10);
         let second = value / scale;
         let part = if digits == 10 {
-            self.fraction()?
+            self.fraction()
         } else {
             let width = (SECOND / scale).max(1);
             let micros = if scale > SECOND { value % scale / 1000 } else { value % scale * width };

@@ -170,6 +170,24 @@ fn a_year_that_is_left_out_is_that_of_the_last_change_or_before() {
     assert_eq!(year(new_year, "Jan  1 00:00:01 a b"), "2027-01-01T00:00:01Z");
     // Its clock may be ahead of the one that the last change was noted by.
     assert_eq!(year("2026-12-31T23:59:58Z", "Jan  1 00:00:01 a b"), "2027-01-01T00:00:01Z");
+    // Whatever lines of the same day came before.
+    origin.modified = at("2026-06-30T12:00:00Z");
+    let log = "Jul  1 11:00:00 a\nJul  1 13:00:00 a\nJul  1 11:00:00 a\n";
+    let mut stamps = Stamps::detect(log.as_bytes(), &origin).unwrap();
+    let years = log.lines().filter_map(|line| stamps.read(line.as_bytes())?.timestamp());
+    let years: Vec<_> = years.map(|at| at.strftime("%Y").to_string()).collect();
+    assert_eq!(years, ["2026", "2025", "2026"]);
+}
+
+#[test]
+fn a_day_that_few_years_have_is_found_in_the_last_that_had_it() {
+    let mut origin = origin(UTC);
+    let mut year = |modified: &str, line: &str| {
+        origin.modified = at(modified);
+        let lines = format!("{line}\n{line}\n");
+        let mut stamps = Stamps::detect(lines.as_bytes(), &origin).unwrap();
+        stamps.read(line.as_bytes()).unwrap().timestamp().unwrap().to_string()
+    };
     assert_eq!(year("2027-03-01T00:00:00Z", "Feb 29 10:00:00 a b"), "2024-02-29T10:00:00Z");
 }
 
@@ -253,9 +271,9 @@ fn a_program_that_begins_to_write_another_format_is_followed() {
 
 #[test]
 fn a_line_without_end_is_decided_by_its_beginning() {
-    let long = "x".repeat(LONG);
+    let filling = "x".repeat(LONG);
     let log = format!(
-        "2026-11-23 10:00:00 a{long}\n2026-11-23 11:00:00 b{long}\n2026-11-23 12:00:00 c\n"
+        "2026-11-23 10:00:00 a{filling}\n2026-11-23 11:00:00 b{filling}\n2026-11-23 12:00:00 c\n"
     );
     let within = Window { since: Some(at("2026-11-23T10:30:00Z")), until: None };
     let mut from = log.as_bytes();
