@@ -186,3 +186,24 @@ fn the_last_lines_go_on_in_rotated_logs_and_are_redacted() {
     assert_eq!(marks(&text), marks(&all[all.len() - lines..].join("\n")));
     scene.holds_no_secret(&text);
 }
+
+#[test]
+fn times_without_a_zone_are_of_the_zone_that_the_environment_names() {
+    needs!("age", "age-keygen", "tar", "xz");
+    if !std::path::Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists() {
+        return crate::kit::skip("there is no /usr/share/zoneinfo");
+    }
+    let (mut collect, key) = (Collect::new(), KeyPair::new());
+    collect.env("TZ", "Asia/Tokyo");
+    let lines = "2026-11-20 09:00:00 a\n2026-11-20 10:00:00 b\n2026-11-20 11:00:00 c\n";
+    let log = collect.write("log/app.log", lines);
+    let body = format!("[collect.logs]\nuse = \"files\"\npaths = [\"{}\"]\n", log.display());
+    let profile = collect.write("shop.toml", profile(&key.recipient, &body));
+    let mut arguments = collect.gathering(&profile);
+    // In the zone of the line, and in UTC.
+    arguments
+        .extend(["--since", "2026-11-20 09:30", "--until", "2026-11-20T01:30:00Z"].map(Into::into));
+    collect.run(arguments).expect(0);
+    let bundle = Bundle::open(&collect.bundle(), &key.file());
+    assert_eq!(bundle.text(&format!("logs{}", log.display())), "2026-11-20 10:00:00 b\n");
+}

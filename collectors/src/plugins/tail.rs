@@ -285,6 +285,7 @@ fn cut(mut text: Vec<u8>, dropped: bool, wanted: Wanted) -> End {
 mod tests {
     use super::*;
     use collect_core::testkit::{Collected, FakeHost, Trial};
+    use jiff::SignedDuration;
     use std::fmt::Write as _;
 
     fn tail(paths: &[&str]) -> Tail {
@@ -341,10 +342,7 @@ mod tests {
 
     #[test]
     fn a_short_log_goes_on_in_what_it_was_rotated_to() {
-        let at = |minute: i64| {
-            collect_core::host::Host::now(&FakeHost::new())
-                - collect_core::units::Length(std::time::Duration::from_secs(minute as u64 * 60)).0
-        };
+        let at = |minute: i64| Host::now(&FakeHost::new()) - SignedDuration::from_mins(minute);
         let host = FakeHost::new()
             .file_at("/var/log/a.log", lines(20..22), at(0))
             .file_at("/var/log/a.log.1", lines(10..20), at(10))
