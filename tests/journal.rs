@@ -47,6 +47,13 @@ fn collected(journal: &Journal, options: &str) -> Bundle {
     Bundle::open(&collect.bundle(), &key.file())
 }
 
+/// What time the manifest says that the entry covers.
+fn covers(bundle: &Bundle) -> [String; 2] {
+    let entries = bundle.manifest["entries"].as_array().unwrap();
+    let covers = entries.iter().find_map(|entry| entry.get("covers")).unwrap();
+    ["from", "to"].map(|end| covers[end].as_str().unwrap().to_owned())
+}
+
 /// Everything that the step wrote, one file after the other.
 fn text(bundle: &Bundle) -> String {
     let entries: Vec<_> = bundle
@@ -102,6 +109,8 @@ fn journald_agrees_with_journalctl_on_every_entry_of_several_files() {
     needs!("journalctl", "systemd-journal-remote", "age", "age-keygen", "tar", "xz");
     let bundle = agree(&journal(), "since = \"2026-01-01\"", &[], 600);
     assert_eq!(bundle.status("journal"), "complete");
+    let notes = bundle.step("journal")["notes"].to_string();
+    assert!(notes.contains("begins at 2026-11-20T00:00:00Z"), "{notes}");
 }
 
 #[test]
@@ -115,6 +124,23 @@ fn journald_agrees_with_journalctl_on_a_unit_and_a_time_window() {
         &["--since=2026-11-20 00:30:00", "--until=2026-11-20 01:10:00", "--unit=shop.service"],
         100,
     );
+    // Both ends belong to it, to the fraction of a second: entries stand at whole ones.
+    let bundle = agree(
+        &journal,
+        "since = \"2026-11-20T00:30:00Z\"\nuntil = \"2026-11-20T00:31:00Z\"",
+        &["--since=2026-11-20 00:30:00", "--until=2026-11-20 00:31:00"],
+        5,
+    );
+    let covers = covers(&bundle);
+    assert_eq!(covers, ["2026-11-20T00:30:00Z", "2026-11-20T00:31:00Z"].map(str::to_owned));
+    let bundle = agree(
+        &journal,
+        "since = \"2026-11-20T00:30:00.5Z\"\nuntil = \"2026-11-20T00:30:59.5Z\"",
+        &["--since=2026-11-20 00:30:00.5", "--until=2026-11-20 00:30:59.5"],
+        3,
+    );
+    let covers = self::covers(&bundle);
+    assert_eq!(covers, ["2026-11-20T00:30:15Z", "2026-11-20T00:30:45Z"].map(str::to_owned));
     agree(
         &journal,
         "since = \"2026-01-01\"\nunits = [\"shop.service\", \"till.service\"]\n\

@@ -78,4 +78,6 @@ mod upload_function;
 #[cfg(test)]
 mod vendors;
 #[cfg(test)]
+mod window;
+#[cfg(test)]
 mod yardstick;

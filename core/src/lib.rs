@@ -29,6 +29,7 @@ pub mod seal;
 pub mod secret;
 pub mod sink;
 mod spool;
+pub mod stamp;
 pub mod suggest;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;

@@ -260,6 +260,7 @@ fn manifest(
         size: report.len() as u64,
         sha256: hexadecimal(&Sha256::digest(report)),
         modified: Some(plan.started),
+        covers: None,
         truncated: None,
         redactions: Counts::new(),
     };

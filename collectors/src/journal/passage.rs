@@ -10,6 +10,7 @@ use collect_core::{
     host::{CommandLine, Exit, Process},
     redact::Redaction,
 };
+use jiff::Timestamp;
 use std::io::{self, ErrorKind, Write};
 
 /// So many complaints of journalctl are noted.
@@ -46,6 +47,14 @@ struct Written {
     cut: u64,
     /// Entries came in meanwhile that do not fit.
     overflow: bool,
+    /// When the first of them was received.
+    first: Option<Timestamp>,
+}
+
+/// When an entry was received.
+fn time(entry: &Entry) -> Option<Timestamp> {
+    let time = std::str::from_utf8(entry.get("__REALTIME_TIMESTAMP")?).ok()?;
+    Timestamp::from_microsecond(time.parse().ok()?).ok()
 }
 
 impl Passage<'_> {
@@ -150,6 +159,9 @@ impl Passage<'_> {
             let exit = export.into_inner().finish()?;
             self.complain(out, &exit);
         }
+        if let Some(first) = written.first.filter(|_| !older_left_out) {
+            self.begins(out, first)?;
+        }
         let entries = written.entries;
         out.note(&format!("{}: {entries} entries", self.query.source().trim_start_matches("$ ")));
         Ok(entries > 0)
@@ -171,6 +183,7 @@ impl Passage<'_> {
         let mut rendered = Vec::new();
         let redaction = out.redaction();
         self.render(redaction, &entry, &mut rendered);
+        let mut covers = time(&entry).map(|at| (at, at));
         let mut writer = out.entry(self.entry, source, None)?;
         if older_left_out {
             writer.truncated("older entries left out");
@@ -186,13 +199,35 @@ impl Passage<'_> {
             // In text, an entry without a message is no line.
             written.entries += u64::from(!rendered.is_empty());
             written.cut += u64::from(entry.is_cut());
+            covers = covers.zip(time(&entry)).map(|((from, _), to)| (from, to)).or(covers);
             if !export.read(&mut entry)? {
                 break;
             }
             rendered.clear();
             self.render(redaction, &entry, &mut rendered);
         }
-        writer.end()
+        if let Some((from, to)) = covers {
+            writer.covers(from, to);
+        }
+        writer.end()?;
+        written.first = covers.map(|(from, _)| from);
+        Ok(())
+    }
+
+    /// Says where the journal begins, if nothing is there that is older than was asked for.
+    fn begins(&self, out: &mut Output<'_>, first: Timestamp) -> Result<(), CollectError> {
+        if self.query.window.since.is_none_or(|since| first <= since) {
+            return Ok(());
+        }
+        let Ok(process) = out.host().spawn(&self.query.before(), out.deadline()) else {
+            return Ok(());
+        };
+        let mut export = Export::new(process);
+        let mut entry = Entry::default();
+        if !export.read(&mut entry)? && export.into_inner().finish()?.code == Some(0) {
+            out.note(&format!("the journal begins at {first}: nothing older is there"));
+        }
+        Ok(())
     }
 
     /// Notes what journalctl complained about.

@@ -45,6 +45,14 @@ impl Query<'_> {
         command(words)
     }
 
+    /// The command that exports the newest entry before the time of interest, whatever it is of.
+    pub(crate) fn before(&self) -> CommandLine {
+        let mut words = self.words();
+        words.extend(["--output=export", "--reverse", "--lines=1"].map(str::to_owned));
+        words.extend(self.window.since.map(|since| format!("--until={}", point(since))));
+        command(words)
+    }
+
     /// The command that lists the boots.
     pub(crate) fn boots(&self) -> CommandLine {
         let mut words = self.words();

@@ -1,7 +1,7 @@
 //! Copies files, chosen by patterns: logs and configuration.
 
 use collect_core::{
-    CollectError, Collector, FileSet, Invalid, Output, Window, host::Host, register,
+    CollectError, Collector, FileSet, Invalid, Output, Window, files::Times, host::Host, register,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,8 +17,16 @@ use serde::Deserialize;
 /// without the ending: `syslog.2.gz` as `syslog.2`. The members of a tar archive become entries below
 /// its name. Where these do not fit, the beginning is kept.
 ///
-/// Only files that were modified at or after `since` are taken. `until` leaves no file out: one that
-/// is still being written holds earlier lines too.
+/// Only files that were modified at or after `since` are taken, and of logs only the lines between
+/// `since` and `until`: the time stamps of the usual formats are recognised by a file's first lines,
+/// those without a zone are of the host's, and without a year, of the year before the last change. A
+/// line without one, as of a stack trace, belongs to the line before. A line that may be in the window
+/// is taken: at any time of its second if it says no fraction, at both times if the clock was set back
+/// by an hour. A time of the future is taken as it is written. In large files the place is looked
+/// up, not read up to; that is right where no line is more than five minutes older than one before
+/// it, and where a clock was set back further and it is noticed, the whole file is read. A file
+/// without such times is taken whole. What is compressed is cut to the window as well, before
+/// `max-size` counts. The manifest says for each entry what time it covers.
 ///
 /// A symbolic link to a file is followed only if its target, too, is among `paths`; a symbolic link
 /// to a folder only where a path names it without a wildcard. FIFOs, sockets and devices are never
@@ -41,13 +49,16 @@ pub(crate) struct Files {
     /// What to leave out: absolute paths with the same wildcards, or, without a slash, names in any
     /// folder (`*.gz`). What is below such a folder is left out, too.
     exclude: Vec<String>,
+    /// `lines`: of logs, lines of the time of interest are taken; or `file`: files are taken whole,
+    /// by the time of their last change.
+    times: Times,
 }
 
 register!("files" => Files as Collector);
 
 impl Files {
     fn set(&self) -> Result<FileSet, Vec<Invalid>> {
-        FileSet::new(&self.paths, &self.exclude)
+        FileSet::new(&self.paths, &self.exclude).map(|set| set.times(self.times))
     }
 }
 
@@ -93,7 +104,7 @@ mod tests {
 
     #[test]
     fn files_are_copied_to_their_own_paths() {
-        let files = Files { paths: vec!["/var/log/app/*.log".into()], exclude: vec![] };
+        let files = Files { paths: vec!["/var/log/app/*.log".into()], ..Files::default() };
         let host = FakeHost::new().file("/var/log/app/a.log", "a").file("/var/log/app/b", "b");
         let collected = Trial::of(files).on(host);
         assert_eq!(collected.paths(), ["test/var/log/app/a.log"]);
@@ -118,6 +129,7 @@ mod tests {
         let files = Files {
             paths: vec!["/var/log/*.log".into(), "logs/*.log".into()],
             exclude: vec!["/var/log/[".into(), "*.gz".into()],
+            ..Files::default()
         };
         let wrong = files.check();
         let options: Vec<_> = wrong.iter().map(|invalid| invalid.option).collect();

@@ -2,14 +2,14 @@
 
 use crate::facts::{
     kernel_files::{boot_time, number, value},
-    kernel_log::readable,
+    kernel_log,
     settings::settings,
 };
 use collect_core::{CollectError, Collector, Output, Window, host::Host};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 
 /// Kernel version, modules, settings and log.
 ///
@@ -20,6 +20,10 @@ use std::io::{self, BufRead, BufReader, Write};
 /// From `proc(5)`, `proc_sys(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
 /// <https://docs.kernel.org/admin-guide/pstore-blk.html>. The log needs root where
 /// `kernel.dmesg_restrict` is 1; the records of crashes always do.
+///
+/// Of the log, records between `since` and `until` are taken. The kernel counts time from the boot
+/// and stops while the host sleeps: on a host that was suspended, a record may be later than it
+/// seems, and where that could be, it is taken.
 ///
 /// ```toml
 /// [collect.kernel]
@@ -88,7 +92,7 @@ impl Collector for Kernel {
             out.file(path)?;
         }
         out.text("sysctl.txt", &settings(out.host(), out.deadline()))?;
-        write_log(out)?;
+        kernel_log::write(out)?;
         copy_crashes(out)
     }
 
@@ -119,36 +123,6 @@ fn copy_crashes(out: &mut Output<'_>) -> Result<(), CollectError> {
             Ok(())
         }
     }
-}
-
-fn write_log(out: &mut Output<'_>) -> Result<(), CollectError> {
-    let log = match out.host().kernel_log() {
-        Ok(log) => log,
-        Err(error) => {
-            out.failed(LOG, &error);
-            return Ok(());
-        }
-    };
-    let mut entry = out.entry("kernel-log.txt", LOG, None)?;
-    let mut failure = None;
-    for line in BufReader::new(log).split(b'\n') {
-        match line {
-            Ok(line) => {
-                if let Some(line) = readable(&String::from_utf8_lossy(&line)) {
-                    writeln!(entry, "{line}")?;
-                }
-            }
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
-        }
-    }
-    entry.end()?;
-    if let Some(error) = failure {
-        out.failed(LOG, &error);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

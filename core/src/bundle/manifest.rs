@@ -184,6 +184,19 @@ pub enum NoteKind {
     Dropped,
 }
 
+/// From when to when the lines of an entry are: the times of the first and of the last that has one.
+/// Where a clock was set back, some between them may be earlier or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Covers {
+    /// The time of the first line (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// The time of the last line (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub to: Timestamp,
+}
+
 /// One entry of the bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -205,6 +218,9 @@ pub struct EntryRecord {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(with = "Option<String>")]
     pub modified: Option<Timestamp>,
+    /// The time that its lines are of, if they say one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub covers: Option<Covers>,
     /// What was cut from it, if anything was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub truncated: Option<String>,

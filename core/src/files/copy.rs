@@ -59,10 +59,16 @@ pub(super) struct Taken {
 }
 
 impl Plan {
-    /// Plans a file of which at most `budget` bytes can be taken.
+    /// Plans a file, or a part of it that begins and ends with a line, of which at most `budget`
+    /// bytes can be taken.
     ///
     /// Of binary data that is to be kept nothing is skipped, holes neither.
-    pub(super) fn new(file: &mut dyn HostFile, budget: u64, binary: Binary) -> io::Result<Self> {
+    pub(super) fn new(
+        file: &mut dyn HostFile,
+        part: Option<Range<u64>>,
+        budget: u64,
+        binary: Binary,
+    ) -> io::Result<Self> {
         let info = file.info()?;
         if info.len == 0 {
             return Ok(Self::Stream(budget));
@@ -70,9 +76,12 @@ impl Plan {
         let Some(mut extents) = Extents::of(file, info.len, info.allocated)? else {
             return Ok(Self::Nothing("it has too many holes"));
         };
+        if let Some(part) = part {
+            extents = extents.only(part);
+        }
         if binary == Binary::Keep && extents.holes() > 0 && is_binary(file, &extents)? {
             extents.data.clear();
-            extents.data.push(0..extents.len);
+            extents.data.push(extents.part.clone());
         }
         let marks = extents.data.len() as u64 * MARK + MARK;
         if extents.size() + if extents.holes() == 0 { 0 } else { marks } <= budget {
@@ -100,7 +109,7 @@ impl Plan {
             Self::Nothing(_) => {}
             Self::Stream(limit) => copy.stream(limit)?,
             Self::Whole(extents) => {
-                copy.range(&extents, 0..extents.len)?;
+                copy.range(&extents, extents.part.clone())?;
                 copy.taken.shrunk &= extents.real;
             }
             Self::Ends(extents, shares) => copy.ends(&extents, shares)?,
@@ -231,11 +240,14 @@ impl Copy<'_> {
     }
 
     fn ends(&mut self, extents: &Extents, shares: Shares) -> io::Result<()> {
-        let head = 0..self.line_end_before(extents.end_of_first(shares.head), extents);
-        let tail = self.line_start_after(extents.start_of_last(shares.tail), extents)..extents.len;
+        let Range { start, end } = extents.part;
+        let head = start..self.line_end_before(extents.end_of_first(shares.head), extents);
+        let tail = self.line_start_after(extents.start_of_last(shares.tail), extents)..end;
         self.range(extents, head.clone())?;
         if self.taken.failed.is_none() {
             let left_out = extents.size_of(&(head.end..tail.start));
+            // What looks at lines on their way begins anew behind the cut.
+            self.to.flush()?;
             self.mark(&format!("{left_out} bytes left out here"))?;
             self.taken.cut = Some(format!(
                 "{left_out} bytes of {} left out after the first {}",
@@ -250,7 +262,7 @@ impl Copy<'_> {
     /// The end of the last line that ends at or before `at`; the beginning of the file if its lines
     /// are too long to tell.
     fn line_end_before(&mut self, at: u64, extents: &Extents) -> u64 {
-        let from = at.saturating_sub(LONGEST_LINE as u64);
+        let from = at.saturating_sub(LONGEST_LINE as u64).max(extents.part.start);
         let window = from..at;
         // A hole ends a line, so only what follows the last one counts.
         let Some(data) = extents.within(&window).last() else {
@@ -260,7 +272,7 @@ impl Copy<'_> {
         match memchr::memrchr(b'\n', &bytes) {
             Some(found) => data.start + found as u64 + 1,
             None if data.start > from => data.start,
-            None => 0,
+            None => extents.part.start,
         }
     }
 
@@ -268,7 +280,7 @@ impl Copy<'_> {
     /// lines are too long to tell.
     fn line_start_after(&mut self, at: u64, extents: &Extents) -> u64 {
         let from = at.saturating_sub(1);
-        let window = from..at.saturating_add(LONGEST_LINE as u64).min(extents.len);
+        let window = from..at.saturating_add(LONGEST_LINE as u64).min(extents.part.end);
         let Some(data) = extents.within(&window).next() else {
             return at;
         };
@@ -279,7 +291,7 @@ impl Copy<'_> {
         match memchr::memchr(b'\n', &bytes) {
             Some(found) => data.start + found as u64 + 1,
             None if data.end < window.end => data.end,
-            None => extents.len,
+            None => extents.part.end,
         }
     }
 

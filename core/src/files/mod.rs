@@ -5,18 +5,26 @@
 //! and the end of a file are kept.
 
 mod copy;
+mod dates;
 mod pattern;
+mod section;
 mod take;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod window_tests;
 
 use crate::{Invalid, Window, host::Host};
+pub(crate) use dates::Dates;
 use pattern::{Exclusion, PathPattern, PatternError};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::{
     io,
     path::{Path, PathBuf},
 };
+pub use walk::Found;
 
 /// How many of the files that may not be read are named.
 const NAMED: usize = 3;
@@ -36,6 +44,18 @@ const NAMED: usize = 3;
 pub struct FileSet {
     paths: Vec<PathPattern>,
     exclude: Vec<Exclusion>,
+    times: Times,
+}
+
+/// Which time decides what of a file is of interest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Times {
+    /// Those of its lines.
+    #[default]
+    Lines,
+    /// Only that of its last change: it is taken whole or not.
+    File,
 }
 
 impl FileSet {
@@ -50,7 +70,14 @@ impl FileSet {
         let paths = read("paths", paths, PathPattern::parse, &mut wrong);
         let exclude = exclude.iter().map(AsRef::as_ref);
         let exclude = read("exclude", exclude, Exclusion::parse, &mut wrong);
-        if wrong.is_empty() { Ok(Self { paths, exclude }) } else { Err(wrong) }
+        let times = Times::default();
+        if wrong.is_empty() { Ok(Self { paths, exclude, times }) } else { Err(wrong) }
+    }
+
+    /// The same files, of which this time decides.
+    #[must_use]
+    pub fn times(self, times: Times) -> Self {
+        Self { times, ..self }
     }
 
     /// How many bytes the files hold on disk that were modified in the time of interest. Looks at

@@ -3,17 +3,22 @@
 use super::{
     FileSet,
     copy::{LEAST_CUT, NO_ROOM, Plan, Taken},
+    dates::Dates,
     pattern::is_made_up,
+    section,
     walk::{self, Found, Selection},
 };
 use crate::{
     CollectError, Output,
     host::HostFile,
     inside::{Form, HEAD},
+    stamp::{Filter, SAMPLE, Stamps, Within},
 };
 use std::{
-    io::{self, ErrorKind, Read, SeekFrom},
+    io::{self, ErrorKind, Read, SeekFrom, Write},
+    ops::Range,
     path::Path,
+    rc::Rc,
 };
 
 /// The one file of the kernel that is compressed, `proc(5)`.
@@ -50,11 +55,27 @@ impl Output<'_> {
         }
         self.remark(set, &selection);
         let mut unfit = Unfit::default();
+        let dates = Rc::new(Dates::new(&self.window(), set.times, &selection.outside_window));
         for found in &selection.files {
-            self.take(found, &mut unfit)?;
+            self.take(found, &mut unfit, &dates)?;
         }
         unfit.note(self);
+        dates.note(self);
         Ok(())
+    }
+
+    /// The files of a set that were modified in the time of interest, newest first, for a collector
+    /// that reads them itself. What is missing is noted as by [`Output::files`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CollectError::Stopped`] at the deadline.
+    pub fn find(&mut self, set: &FileSet) -> Result<Vec<Found>, CollectError> {
+        let deadline = self.deadline();
+        let mut in_time = || if deadline.passed() { Err(CollectError::Stopped) } else { Ok(()) };
+        let selection = walk::select(set, self.host(), &self.window(), &mut in_time)?;
+        self.remark(set, &selection);
+        Ok(selection.files)
     }
 
     fn remark(&mut self, set: &FileSet, selection: &Selection) {
@@ -66,10 +87,10 @@ impl Output<'_> {
         if let Some(limit) = &selection.limit {
             self.truncated("", &format!("not all files were looked for: {limit}"));
         }
-        if selection.outside_window > 0 {
+        if !selection.outside_window.is_empty() {
             self.note(&format!(
                 "{} left out: not modified in the time of interest",
-                files(selection.outside_window)
+                files(selection.outside_window.len())
             ));
         }
         let special = |path: &Path| format!("`{}` is no regular file: not read", path.display());
@@ -99,7 +120,12 @@ impl Output<'_> {
         }
     }
 
-    fn take(&mut self, found: &Found, unfit: &mut Unfit) -> Result<(), CollectError> {
+    fn take(
+        &mut self,
+        found: &Found,
+        unfit: &mut Unfit,
+        dates: &Rc<Dates>,
+    ) -> Result<(), CollectError> {
         let path = &found.path;
         let source = path.to_string_lossy().into_owned();
         if held(found) > self.budget() && self.budget() < LEAST_CUT {
@@ -110,20 +136,31 @@ impl Output<'_> {
             if form_of(path, file.as_mut())? != Form::Plain {
                 return Ok(Opened::Inside(file));
             }
-            let plan = Plan::new(file.as_mut(), self.budget(), self.binary)?;
-            Ok(Opened::Plain(file, plan))
+            let lines = self.lines(found, file.as_mut(), dates);
+            let part = match &lines {
+                Some(lines) if lines.part.is_none() => return Ok(Opened::Outside),
+                Some(lines) => lines.part.clone(),
+                None => None,
+            };
+            let plan = Plan::new(file.as_mut(), part, self.budget(), self.binary)?;
+            Ok(Opened::Plain(file, plan, lines.and_then(|lines| lines.filter)))
         });
         let name = source.trim_start_matches('/');
-        let (mut file, plan) = match opened {
-            Ok(Opened::Plain(_, Plan::Nothing(reason))) => {
+        let (mut file, plan, filter) = match opened {
+            Ok(Opened::Plain(_, Plan::Nothing(reason), _)) => {
                 unfit.add(source, found.info.len, reason);
                 return Ok(());
             }
-            Ok(Opened::Plain(file, plan)) => (file, plan),
+            Ok(Opened::Outside) => {
+                dates.left_out();
+                return Ok(());
+            }
+            Ok(Opened::Plain(file, plan, filter)) => (file, plan, filter),
             Ok(Opened::Inside(file)) => {
                 // No further than it was: one that is still being written has no end.
                 let mut file = file.take(found.info.len);
-                return self.unfold(&mut file, name, &source, found.info.modified);
+                let dates = Some(Rc::clone(dates));
+                return self.unfold(&mut file, name, &source, found.info.modified, dates);
             }
             Err(error) => {
                 match error.kind() {
@@ -136,8 +173,21 @@ impl Output<'_> {
                 return Ok(());
             }
         };
+        let origin = self.origin(found.info.modified);
         let mut entry = self.entry(name, &source, found.info.modified)?;
-        let taken = plan.carry_out(file.as_mut(), &mut entry)?;
+        if !path.ancestors().any(is_made_up) {
+            entry.dated(origin);
+        }
+        let taken = match filter {
+            Some(filter) => {
+                let (within, stamps) = *filter;
+                let mut kept = Kept::new(&mut entry, within, stamps);
+                let taken = plan.carry_out(file.as_mut(), &mut kept)?;
+                kept.flush()?;
+                taken
+            }
+            None => plan.carry_out(file.as_mut(), &mut entry)?,
+        };
         if let Some(cut) = &taken.cut {
             entry.truncated(cut);
         }
@@ -147,6 +197,38 @@ impl Output<'_> {
         entry.end()?;
         self.remark_on(&source, &taken);
         Ok(())
+    }
+
+    /// Which of the lines of a file are of interest, if that can be told. What cannot be read is
+    /// reported when the file is copied.
+    fn lines(&self, found: &Found, file: &mut dyn HostFile, dates: &Dates) -> Option<Lines> {
+        let info = file.info().ok()?;
+        if info.len == 0 || found.path.ancestors().any(is_made_up) {
+            return None;
+        }
+        let data = if info.allocated >= info.len { 0..info.len } else { file.data(0).ok()?? };
+        let rest = if data.end < info.len { file.data(data.end).ok()? } else { None };
+        let mut sample = Vec::new();
+        file.seek(SeekFrom::Start(data.start)).ok()?;
+        Read::take(&mut *file, (SAMPLE as u64).min(data.end - data.start))
+            .read_to_end(&mut sample)
+            .ok()?;
+        let (within, stamps) = dates.read(&sample, &self.origin(info.modified), &found.path)?;
+        let all = data.start..data.end.min(info.len);
+        let part = if rest.is_some() {
+            // Holes between its lines; they are passed over when it is copied.
+            Some(0..info.len)
+        } else {
+            let room = self.budget();
+            let part = section::find(file, all.clone(), within, &stamps, false).ok()?;
+            match part {
+                Some(part) if part.end - part.start > room => {
+                    section::find(file, all, within, &stamps, true).ok()?
+                }
+                part => part,
+            }
+        };
+        Some(Lines { part, filter: Some(Box::new((within, stamps))) })
     }
 
     fn remark_on(&mut self, source: &str, taken: &Taken) {
@@ -167,10 +249,49 @@ impl Output<'_> {
 
 /// A file, and how it is taken.
 enum Opened {
-    /// As it is, or a part of it.
-    Plain(Box<dyn HostFile>, Plan),
+    /// As it is, or a part of it: lines of a time of interest, in this format.
+    Plain(Box<dyn HostFile>, Plan, Option<Box<(Within, Stamps)>>),
+    /// Not at all: no line is of interest.
+    Outside,
     /// From its beginning on, to be decoded.
     Inside(Box<dyn HostFile>),
+}
+
+/// The lines of interest of a file.
+struct Lines {
+    /// Where they are; nowhere if there are none.
+    part: Option<Range<u64>>,
+    filter: Option<Box<(Within, Stamps)>>,
+}
+
+/// Writes the lines of a time of interest. Behind a cut, which is a flush, lines without a time go on
+/// with one that was kept.
+struct Kept<'e> {
+    to: &'e mut dyn Write,
+    filter: Filter,
+    within: Within,
+    stamps: Stamps,
+}
+
+impl<'e> Kept<'e> {
+    fn new(to: &'e mut dyn Write, within: Within, stamps: Stamps) -> Self {
+        Self { to, filter: Filter::new(within, stamps.clone()), within, stamps }
+    }
+}
+
+impl Write for Kept<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let to = &mut self.to;
+        self.filter.push(bytes, &mut |kept| to.write_all(kept))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let to = &mut self.to;
+        self.filter.finish(&mut |kept| to.write_all(kept))?;
+        self.filter = Filter::going_on(self.within, self.stamps.clone());
+        Ok(())
+    }
 }
 
 /// What stands in a file. Those that the kernel makes up are not looked at before they are read:
@@ -221,7 +342,7 @@ impl Unfit {
     }
 }
 
-fn files(count: usize) -> String {
+pub(super) fn files(count: usize) -> String {
     match count {
         1 => "1 file".to_owned(),
         count => format!("{count} files"),

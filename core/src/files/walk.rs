@@ -29,11 +29,13 @@ const MOST_FILES: usize = 100_000;
 /// Asked again and again whether to go on.
 pub(super) type GoOn<'a> = &'a mut dyn FnMut() -> Result<(), CollectError>;
 
-/// A file to take.
+/// A file of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    pub(super) info: FileInfo,
+pub struct Found {
+    /// Where it stands, without symbolic links below what the set names.
+    pub path: PathBuf,
+    /// What is known of it.
+    pub info: FileInfo,
 }
 
 /// What a walk came upon.
@@ -41,8 +43,8 @@ pub(super) struct Found {
 pub(super) struct Selection {
     /// The files, newest first, then by path; each inode once.
     pub(super) files: Vec<Found>,
-    /// How many files were not modified in the time of interest.
-    pub(super) outside_window: usize,
+    /// The files that were not modified in the time of interest.
+    pub(super) outside_window: Vec<PathBuf>,
     /// Matched links that were not followed, with what is said of them.
     pub(super) links: Vec<String>,
     /// Matched FIFOs, sockets and devices.
@@ -103,16 +105,18 @@ impl Selection {
     }
 
     fn keep(&mut self, window: &Window) {
-        let before = self.files.len();
-        self.files.retain(|found| {
+        let inside = |found: &Found| {
             // `until` is no reason to leave a file out: a log that is still being written holds the
             // lines of an hour ago too.
             found
                 .info
                 .modified
                 .is_none_or(|modified| window.since.is_none_or(|since| modified >= since))
-        });
-        self.outside_window = before - self.files.len();
+        };
+        let all = std::mem::take(&mut self.files).into_iter();
+        let (inside, outside): (Vec<_>, Vec<_>) = all.partition(inside);
+        self.files = inside;
+        self.outside_window = outside.into_iter().map(|found| found.path).collect();
     }
 }
 

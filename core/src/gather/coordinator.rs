@@ -243,7 +243,9 @@ impl<'r> Coordinator<'r> {
                 self.ledgers[step].begin(meta);
             }
             StepEvent::Piece(piece, permit) => self.pack_part(step, piece, permit),
-            StepEvent::EntryEnded(truncated) => self.ledgers[step].end_entry(truncated),
+            StepEvent::EntryEnded(truncated, covers) => {
+                self.ledgers[step].end_entry(truncated, covers);
+            }
             StepEvent::Lost => self.ledgers[step].lose_entry(),
             StepEvent::Noted(note) => self.ledgers[step].note(note),
             StepEvent::Ended(end) => self.end(step, &end),

@@ -7,7 +7,7 @@ use super::{
     step::{End, PackError},
 };
 use crate::{
-    bundle::{EntryRecord, Format, Note, NoteKind, Status, StepRecord},
+    bundle::{Covers, EntryRecord, Format, Note, NoteKind, Status, StepRecord},
     plan::PlannedStep,
     redact::Counts,
     spool::{SegmentId, Spool},
@@ -114,10 +114,11 @@ impl Ledger {
     }
 
     /// Ends the open large entry.
-    pub(crate) fn end_entry(&mut self, truncated: Option<String>) {
+    pub(crate) fn end_entry(&mut self, truncated: Option<String>, covers: Option<Covers>) {
         self.cut |= truncated.is_some();
         if let Some(large) = self.open.take().and_then(|item| self.large(item)) {
             large.truncated = truncated;
+            large.meta.covers = covers;
         }
     }
 
@@ -241,7 +242,7 @@ impl Ledger {
             NoteKind::TimedOut,
             "abandoned: it did not stop, most often because a file system does not answer".into(),
         ));
-        self.end_entry(Some("cut here: the step was abandoned".into()));
+        self.end_entry(Some("cut here: the step was abandoned".into()), None);
         self.phase = Phase::Over { status: Status::Abandoned, duration };
     }
 
@@ -369,7 +370,7 @@ mod tests {
         let mut ledger = Ledger::new();
         let (path, source) = ("step/log".to_owned(), String::new());
         let (decoded, binary) = (Vec::new(), false);
-        ledger.begin(EntryMeta { path, source, modified: None, decoded, binary });
+        ledger.begin(EntryMeta { path, source, modified: None, decoded, binary, covers: None });
         for _ in 0..3 {
             ledger.next_part().unwrap();
         }

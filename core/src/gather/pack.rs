@@ -3,7 +3,7 @@
 
 use super::permits::Permit;
 use crate::{
-    bundle::{EntryRecord, Format, Note, NoteKind, frame},
+    bundle::{Covers, EntryRecord, Format, Note, NoteKind, frame},
     redact::{
         Counts, Left, Piece, Redaction, ScrubError,
         learnt::{REACH, Sieve},
@@ -29,6 +29,8 @@ pub(crate) struct EntryMeta {
     pub(crate) decoded: Vec<String>,
     /// Whether it is binary data, of which no byte may be changed.
     pub(crate) binary: bool,
+    /// The time that its lines are of; known at its end.
+    pub(crate) covers: Option<Covers>,
 }
 
 /// A small entry, complete.
@@ -253,8 +255,8 @@ pub(crate) fn record(
     truncated: Option<String>,
     redactions: Counts,
 ) -> EntryRecord {
-    let EntryMeta { path, source, modified, decoded, binary: _ } = meta;
-    EntryRecord { path, source, decoded, size, sha256, modified, truncated, redactions }
+    let EntryMeta { path, source, modified, decoded, covers, binary: _ } = meta;
+    EntryRecord { path, source, decoded, size, sha256, modified, covers, truncated, redactions }
 }
 
 pub(crate) fn withheld(meta: &EntryMeta, error: &ScrubError) -> Note {

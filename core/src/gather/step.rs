@@ -4,7 +4,7 @@ use super::pack::{EntryMeta, PackedBatch, PackedPart, Whole};
 use super::permits::{Permit, Permits};
 use crate::{
     CollectError,
-    bundle::Note,
+    bundle::{Covers, Note},
     host::{Deadline, Host},
     names::Names,
     output::Output,
@@ -13,6 +13,7 @@ use crate::{
     units::Size,
 };
 use std::{
+    cell::OnceCell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicBool, mpsc::Sender},
 };
@@ -30,8 +31,8 @@ pub(crate) enum StepEvent {
     Begun(EntryMeta),
     /// The next part of the open entry.
     Piece(Piece, Arc<Permit>),
-    /// The open entry is complete, or was cut for this reason.
-    EntryEnded(Option<String>),
+    /// The open entry is complete, or was cut for this reason; and what time it covers.
+    EntryEnded(Option<String>, Option<Covers>),
     /// The open entry must not leave.
     Lost,
     /// Something is missing or worth knowing.
@@ -115,6 +116,7 @@ impl StepRun {
             full: &self.full,
             messages: &self.messages,
             names: Names::default(),
+            booted: OnceCell::new(),
         };
         match planned.step.collector.collect(&mut output) {
             Ok(()) => End::Done,

@@ -1,6 +1,6 @@
 //! Regular files of the real host, opened so that nothing else is ever opened by mistake.
 
-use super::{FileInfo, FileKind, HostFile};
+use super::{FileInfo, FileKind, HostFile, SpecialFile};
 use jiff::Timestamp;
 use rustix::{
     fs::{Advice, Mode, OFlags, SeekFrom as Sparse},
@@ -66,6 +66,33 @@ pub(super) fn info(metadata: &Metadata) -> FileInfo {
         allocated: metadata.blocks().saturating_mul(512),
         id: (metadata.dev(), metadata.ino()),
         mode: metadata.mode() & 0o7777,
+        special: special(metadata),
+        user: metadata.uid(),
+        group: metadata.gid(),
+        links: metadata.nlink(),
+        changed: time(metadata.ctime(), metadata.ctime_nsec()),
+        accessed: time(metadata.atime(), metadata.atime_nsec()),
+    }
+}
+
+fn time(second: i64, nanosecond: i64) -> Option<Timestamp> {
+    Timestamp::new(second, i32::try_from(nanosecond).ok()?).ok()
+}
+
+fn special(metadata: &Metadata) -> Option<SpecialFile> {
+    let kind = metadata.file_type();
+    let device = metadata.rdev();
+    let number = (rustix::fs::major(device), rustix::fs::minor(device));
+    if kind.is_fifo() {
+        Some(SpecialFile::Fifo)
+    } else if kind.is_socket() {
+        Some(SpecialFile::Socket)
+    } else if kind.is_char_device() {
+        Some(SpecialFile::Character(number.0, number.1))
+    } else if kind.is_block_device() {
+        Some(SpecialFile::Block(number.0, number.1))
+    } else {
+        None
     }
 }
 

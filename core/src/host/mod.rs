@@ -146,6 +146,31 @@ pub struct FileInfo {
     pub id: (u64, u64),
     /// Permission bits.
     pub mode: u32,
+    /// What it is if it is [`FileKind::Special`].
+    pub special: Option<SpecialFile>,
+    /// The number of the account that owns it.
+    pub user: u32,
+    /// The number of the group that owns it.
+    pub group: u32,
+    /// How many names it has.
+    pub links: u64,
+    /// When anything of it last changed, such as its owner.
+    pub changed: Option<Timestamp>,
+    /// When it was last read, as far as that is noted.
+    pub accessed: Option<Timestamp>,
+}
+
+/// A file that is never opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpecialFile {
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device: major and minor number.
+    Character(u32, u32),
+    /// A block device: major and minor number.
+    Block(u32, u32),
 }
 
 /// The kind of a file.

@@ -12,7 +12,12 @@ mod form;
 mod tests;
 mod wide;
 
-use crate::{CollectError, Output, bundle::NoteKind};
+use crate::{
+    CollectError, Output,
+    bundle::NoteKind,
+    files::Dates,
+    stamp::{Filter, Filtered, SAMPLE},
+};
 use archive::{Member, MemberKind, Members};
 use decode::{Bottom, Decoded, Meter, Slot, Trouble};
 use jiff::Timestamp;
@@ -20,6 +25,7 @@ use std::{
     cell::Cell,
     fmt,
     io::{self, ErrorKind, Read},
+    path::PathBuf,
     rc::Rc,
 };
 pub(crate) use wide::Wide;
@@ -48,6 +54,8 @@ struct Carrier {
     troubles: Vec<Slot>,
     meter: Rc<Meter>,
     members: Rc<Cell<usize>>,
+    /// Of which lines of it only those of a time of interest are stored.
+    dates: Option<Rc<Dates>>,
 }
 
 impl Output<'_> {
@@ -58,6 +66,7 @@ impl Output<'_> {
         name: &str,
         source: &str,
         modified: Option<Timestamp>,
+        dates: Option<Rc<Dates>>,
     ) -> Result<(), CollectError> {
         let meter = Rc::<Meter>::default();
         let trouble = Slot::default();
@@ -71,6 +80,7 @@ impl Output<'_> {
             troubles: vec![Rc::clone(&trouble)],
             meter: Rc::clone(&meter),
             members: Rc::default(),
+            dates,
         };
         let deadline = self.deadline();
         self.open(&mut Bottom { from, deadline, meter, trouble }, carrier)
@@ -113,7 +123,33 @@ impl Output<'_> {
     }
 
     fn store(&mut self, from: &mut dyn Read, carrier: &Carrier) -> Result<(), CollectError> {
+        let Some(dates) = &carrier.dates else {
+            return self.store_all(from, carrier);
+        };
+        let mut from = Peeked::up_to(SAMPLE, from);
+        let origin = self.origin(carrier.modified);
+        let path = PathBuf::from(&carrier.source);
+        let Some((within, stamps)) = dates.read(&from.head, &origin, &path) else {
+            if carrier.depth > 0 && dates.is_too_old(carrier.modified) {
+                dates.left_out();
+                return Ok(());
+            }
+            return self.store_all(&mut from, carrier);
+        };
+        let mut kept = Filtered::new(&mut from, Filter::new(within, stamps));
+        if !kept.has_any() && carrier.trouble().is_none() {
+            dates.left_out();
+            return Ok(());
+        }
+        self.store_all(&mut kept, carrier)
+    }
+
+    fn store_all(&mut self, from: &mut dyn Read, carrier: &Carrier) -> Result<(), CollectError> {
+        let origin = carrier.dates.as_ref().map(|_| self.origin(carrier.modified));
         let mut entry = self.entry(&carrier.plain, &carrier.source, carrier.modified)?;
+        if let Some(origin) = origin {
+            entry.dated(origin);
+        }
         entry.decoded_from(&carrier.decoded);
         entry.copy(from)?;
         let trouble = carrier.trouble();
@@ -234,8 +270,12 @@ struct Peeked<'r> {
 impl<'r> Peeked<'r> {
     /// Looks at the first bytes. What is below gives no errors, but an end.
     fn new(from: &'r mut dyn Read) -> Self {
+        Self::up_to(HEAD, from)
+    }
+
+    fn up_to(length: usize, from: &'r mut dyn Read) -> Self {
         let mut head = Vec::new();
-        _ = (&mut *from).take(HEAD as u64).read_to_end(&mut head);
+        _ = (&mut *from).take(length as u64).read_to_end(&mut head);
         Self { head, at: 0, from }
     }
 }

@@ -467,7 +467,7 @@ fn a_file_that_is_not_there_to_its_end_is_said_to_have_failed() {
     struct Unfold(Vec<u8>);
     impl Collector for Unfold {
         fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
-            out.unfold(&mut Broken(&self.0), "a.gz", "/a.gz", None)
+            out.unfold(&mut Broken(&self.0), "a.gz", "/a.gz", None, None)
         }
     }
     let packed = gzip(long_log().as_bytes());

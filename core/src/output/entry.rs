@@ -2,13 +2,15 @@
 
 use super::{BLOCK, Output};
 use crate::{
-    bundle::NoteKind,
+    bundle::{Covers, NoteKind},
     collector::CollectError,
     gather::{EntryMeta, StepEvent, Whole},
     inside::Form,
     profile::Binary,
     redact::{self, Cutter, Piece},
+    stamp::{Moment, Origin, Stamps},
 };
+use jiff::Timestamp;
 use std::{
     io::{self, ErrorKind, Read, Write},
     mem,
@@ -32,6 +34,17 @@ pub struct EntryWriter<'o, 'a> {
     pub(super) truncated: Option<String>,
     /// Whether it ends at any byte, not where its source ends or was cut between lines.
     torn: bool,
+    dating: Dating,
+}
+
+/// How it is found out what time an entry covers.
+enum Dating {
+    /// It is not, or was said.
+    Known,
+    /// By the lines of a source of which this is known.
+    Of(Origin),
+    /// By lines of this format.
+    By(Box<Stamps>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +70,7 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
             state: State::Start,
             truncated: None,
             torn: false,
+            dating: Dating::Known,
         }
     }
 
@@ -98,8 +112,19 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
     }
 
     /// Says what was undone to come to this entry, the outermost first.
-    pub(crate) fn decoded_from(&mut self, decoded: &[&str]) {
+    pub fn decoded_from(&mut self, decoded: &[&str]) {
         self.meta.decoded = decoded.iter().map(|&what| what.to_owned()).collect();
+    }
+
+    /// Has it found out by the entry's own lines what time it covers.
+    pub fn dated(&mut self, origin: Origin) {
+        self.dating = Dating::Of(origin);
+    }
+
+    /// Says what time the entry covers.
+    pub fn covers(&mut self, from: Timestamp, to: Timestamp) {
+        self.dating = Dating::Known;
+        self.meta.covers = Some(Covers { from, to });
     }
 
     /// Says that something was cut from this entry: where, and how much.
@@ -150,6 +175,7 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
             self.tear("cut here: the size limit of the bundle is reached");
             return Err(CollectError::Stopped);
         }
+        self.date();
         let mut next = self.out.redaction.buffer(BLOCK);
         next.resize(BLOCK, 0);
         let block = mem::replace(&mut self.buffer, next);
@@ -166,6 +192,28 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
             Err(error) => self.withhold(&error),
         }
         Ok(())
+    }
+
+    /// Looks for the times of the first and the last line of what is about to be sent.
+    fn date(&mut self) {
+        let mut text = &self.buffer[..self.filled];
+        if self.torn {
+            text = &text[..memchr::memrchr(b'\n', text).map_or(0, |end| end + 1)];
+        }
+        if let Dating::Of(origin) = &self.dating {
+            let found = Stamps::detect(text, origin).filter(|_| !self.meta.binary);
+            self.dating = found.map_or(Dating::Known, |stamps| Dating::By(Box::new(stamps)));
+        }
+        let Dating::By(stamps) = &mut self.dating else {
+            return;
+        };
+        let time = |moment: Option<Moment>| moment.and_then(Moment::timestamp);
+        let from = match self.meta.covers {
+            Some(covers) => Some(covers.from),
+            None => time(stamps.first(text)),
+        };
+        let to = time(stamps.last(text)).or(self.meta.covers.map(|covers| covers.to));
+        self.meta.covers = from.zip(to).map(|(from, to)| Covers { from, to });
     }
 
     /// Whether the entry may be in the bundle; looked at once, when its first bytes are there.
@@ -207,6 +255,7 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
             self.state = State::Ended;
             return Ok(());
         }
+        self.date();
         self.buffer.truncate(self.filled);
         self.buffer.shrink_to_fit();
         let rest = mem::take(&mut self.buffer);
@@ -239,7 +288,7 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
                 for piece in pieces {
                     self.out.send(StepEvent::Piece(piece, Arc::clone(&permit)));
                 }
-                self.out.send(StepEvent::EntryEnded(truncated));
+                self.out.send(StepEvent::EntryEnded(truncated, self.meta.covers));
                 Ok(())
             }
             Err(error) => {
@@ -248,7 +297,8 @@ impl<'o, 'a> EntryWriter<'o, 'a> {
                     let path = self.meta.path.clone();
                     self.out.noted(NoteKind::Truncated, &path, text);
                 } else {
-                    self.out.send(StepEvent::EntryEnded(Some(text.to_owned())));
+                    let covers = self.meta.covers;
+                    self.out.send(StepEvent::EntryEnded(Some(text.to_owned()), covers));
                 }
                 Err(error)
             }

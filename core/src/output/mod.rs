@@ -12,10 +12,12 @@ use crate::{
     names::Names,
     profile::Binary,
     redact::Redaction,
+    stamp::Origin,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{
+    cell::OnceCell,
     io::{self, ErrorKind, Read},
     path::Path,
     sync::{Arc, atomic::AtomicBool, mpsc::Sender},
@@ -59,6 +61,8 @@ pub struct Output<'a> {
     pub(crate) messages: &'a Sender<Message>,
     /// The paths of entries, and those of their folders with a `/` behind.
     pub(crate) names: Names,
+    /// When the host was started, once somebody asked.
+    pub(crate) booted: OnceCell<Option<Timestamp>>,
 }
 
 impl<'a> Output<'a> {
@@ -82,6 +86,14 @@ impl<'a> Output<'a> {
         self.deadline
     }
 
+    /// What the lines of a source may leave out that was last changed then: its year, the time zone,
+    /// when the host was started.
+    pub fn origin(&self, modified: Option<Timestamp>) -> Origin {
+        let booted = *self.booted.get_or_init(|| booted(self.host));
+        let modified = modified.unwrap_or_else(|| self.host.now());
+        Origin { zone: self.host.zone(), modified, booted }
+    }
+
     /// The redaction that everything written goes through: for a value that must be seen by it
     /// before it is encoded beyond recognition.
     pub fn redaction(&self) -> &'a Redaction {
@@ -98,7 +110,7 @@ impl<'a> Output<'a> {
         let opened = self.host.canonical(path).and_then(|path| self.host.open(&path));
         let opened = opened.and_then(|file| Ok((file.info()?, file)));
         match opened {
-            Ok((info, mut file)) => self.unfold(&mut file, &name, &name, info.modified),
+            Ok((info, mut file)) => self.unfold(&mut file, &name, &name, info.modified, None),
             Err(error) => self.go_on(&name, &error),
         }
     }
@@ -183,7 +195,8 @@ impl<'a> Output<'a> {
         let path = format!("{}/{}", self.id, self.names.free(&self.redaction.text(name)));
         let cutter = self.redaction.cutter_for(if source.is_empty() { name } else { source });
         let source = self.redaction.text(source);
-        let meta = EntryMeta { path, source, modified, decoded: Vec::new(), binary: false };
+        let meta =
+            EntryMeta { path, source, modified, decoded: Vec::new(), binary: false, covers: None };
         Ok(EntryWriter::new(self, meta, cutter))
     }
 
@@ -231,4 +244,12 @@ impl<'a> Output<'a> {
         // Nobody listens any more once the step was abandoned.
         _ = self.messages.send(Message { step: self.index, event });
     }
+}
+
+/// When the host was started, to the second (`proc_stat(5)`).
+fn booted(host: &dyn Host) -> Option<Timestamp> {
+    let mut stat = String::new();
+    host.open(Path::new("/proc/stat")).ok()?.take(READ_MAX).read_to_string(&mut stat).ok()?;
+    let second = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    Timestamp::from_second(second.trim().parse().ok()?).ok()
 }

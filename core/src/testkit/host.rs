@@ -59,6 +59,9 @@ pub struct FakeHost {
     interfaces: Vec<Interface>,
     networks: BTreeMap<NetworkTable, NetworkTables>,
     kernel_log: Option<String>,
+    owners: BTreeMap<PathBuf, (u32, u32)>,
+    modes: BTreeMap<PathBuf, u32>,
+    mounts: Vec<PathBuf>,
     now: Timestamp,
     gate: Arc<Gate>,
     touched: Arc<Mutex<Vec<String>>>,
@@ -95,6 +98,9 @@ impl FakeHost {
             interfaces: Vec::new(),
             networks: BTreeMap::new(),
             kernel_log: None,
+            owners: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            mounts: Vec::new(),
             now: NOW,
             gate: Arc::default(),
             touched: Arc::default(),
@@ -311,6 +317,27 @@ impl FakeHost {
     #[must_use]
     pub fn kernel_log(mut self, text: &str) -> Self {
         self.kernel_log = Some(text.to_owned());
+        self
+    }
+
+    /// Who owns what stands at a path; otherwise root does.
+    #[must_use]
+    pub fn owned(mut self, path: impl AsRef<Path>, user: u32, group: u32) -> Self {
+        self.owners.insert(path.as_ref().to_owned(), (user, group));
+        self
+    }
+
+    /// The permission bits of what stands at a path.
+    #[must_use]
+    pub fn mode(mut self, path: impl AsRef<Path>, mode: u32) -> Self {
+        self.modes.insert(path.as_ref().to_owned(), mode);
+        self
+    }
+
+    /// Has another file system begin at a path.
+    #[must_use]
+    pub fn mounted(mut self, path: impl AsRef<Path>) -> Self {
+        self.mounts.push(path.as_ref().to_owned());
         self
     }
 

@@ -13,7 +13,8 @@ const MOST_EXTENTS: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::files) struct Extents {
     pub(super) data: Vec<Range<u64>>,
-    pub(super) len: u64,
+    /// The part of the file that is meant.
+    pub(super) part: Range<u64>,
     /// Whether it has a size on disk; the files of `/sys` claim a length that they do not have.
     pub(super) real: bool,
 }
@@ -28,7 +29,7 @@ impl Extents {
         let mut data = Vec::new();
         if allocated >= len {
             data.push(0..len);
-            return Ok(Some(Self { data, len, real }));
+            return Ok(Some(Self { data, part: 0..len, real }));
         }
         let mut from = 0;
         while from < len {
@@ -43,7 +44,13 @@ impl Extents {
                 return Ok(None);
             }
         }
-        Ok(Some(Self { data, len, real }))
+        Ok(Some(Self { data, part: 0..len, real }))
+    }
+
+    /// Only those of a part of the file.
+    pub(super) fn only(mut self, part: Range<u64>) -> Self {
+        self.data = self.within(&part).collect();
+        Self { part, ..self }
     }
 
     /// Bytes of data.
@@ -52,7 +59,7 @@ impl Extents {
     }
 
     pub(super) fn holes(&self) -> u64 {
-        self.len - self.size()
+        self.part.end - self.part.start - self.size()
     }
 
     /// Bytes of data in a part of the file.
@@ -81,7 +88,7 @@ impl Extents {
             }
             left -= held;
         }
-        0
+        self.part.start
     }
 
     /// Where the first `size` bytes of data end.
@@ -94,7 +101,7 @@ impl Extents {
             }
             left -= held;
         }
-        self.len
+        self.part.end
     }
 }
 

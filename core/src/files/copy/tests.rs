@@ -54,6 +54,12 @@ impl HostFile for Pieces {
             allocated: self.data.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
             id: (0, 0),
             mode: 0o644,
+            special: None,
+            user: 0,
+            group: 0,
+            links: 1,
+            changed: None,
+            accessed: None,
         })
     }
 
@@ -65,7 +71,7 @@ impl HostFile for Pieces {
 }
 
 fn take(mut file: Pieces, budget: u64) -> (String, Taken) {
-    let plan = Plan::new(&mut file, budget, Binary::Drop).unwrap();
+    let plan = Plan::new(&mut file, None, budget, Binary::Drop).unwrap();
     let mut to = Vec::new();
     let taken = plan.carry_out(&mut file, &mut to).unwrap();
     assert!(to.len() as u64 <= budget, "{} of {budget}", to.len());
@@ -146,7 +152,7 @@ fn a_file_is_read_no_further_than_it_was_when_it_was_opened() {
 fn a_file_that_became_shorter_says_so() {
     let mut file = Pieces::whole("all there is\n");
     file.claimed = 13;
-    let plan = Plan::new(&mut file, 1000, Binary::Drop).unwrap();
+    let plan = Plan::new(&mut file, None, 1000, Binary::Drop).unwrap();
     file.data[0].1.truncate(4);
     file.len = 4;
     let mut to = Vec::new();
@@ -173,6 +179,6 @@ fn a_file_without_a_length_is_read_to_its_end_or_in_whole_lines_up_to_the_size()
 fn half_of_a_binary_file_is_not_taken() {
     let mut compressed = b"\x1f\x8b".to_vec();
     compressed.extend(lines(10_000).into_bytes());
-    let plan = Plan::new(&mut Pieces::whole(compressed), 40_000, Binary::Drop).unwrap();
+    let plan = Plan::new(&mut Pieces::whole(compressed), None, 40_000, Binary::Drop).unwrap();
     assert!(matches!(plan, Plan::Nothing(reason) if reason.contains("binary")));
 }

@@ -1,7 +1,7 @@
 //! The tree of files of a made-up host: what stands where, and where links lead.
 
 use super::{FakeHost, Node, What};
-use crate::host::{FileInfo, FileKind};
+use crate::host::{FileInfo, FileKind, SpecialFile};
 use rustix::io::Errno;
 use std::{
     io,
@@ -71,13 +71,23 @@ impl FakeHost {
             Some(What::Denied | What::Panics) if !is_directory => (FileKind::Regular, 0, 0),
             _ => (FileKind::Directory, 0, 0),
         };
+        let modified = node.and_then(|node| node.modified).or(Some(self.now));
+        let (user, group) = self.owners.get(&path).copied().unwrap_or_default();
+        let usual = if kind == FileKind::Directory { 0o755 } else { 0o644 };
+        let device = 1 + self.mounts.iter().filter(|mount| path.starts_with(mount)).count();
         let info = FileInfo {
             kind,
             len,
-            modified: node.and_then(|node| node.modified).or(Some(self.now)),
+            modified,
             allocated,
-            id: (1, node.map_or_else(|| self.made_up_inode(&path), |node| node.inode)),
-            mode: if kind == FileKind::Directory { 0o755 } else { 0o644 },
+            id: (device as u64, node.map_or_else(|| self.made_up_inode(&path), |node| node.inode)),
+            mode: self.modes.get(&path).copied().unwrap_or(usual),
+            special: (kind == FileKind::Special).then_some(SpecialFile::Fifo),
+            user,
+            group,
+            links: 1,
+            changed: modified,
+            accessed: modified,
         };
         Ok((info, node))
     }
