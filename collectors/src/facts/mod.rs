@@ -3,6 +3,7 @@
 pub(crate) mod command_lines;
 pub(crate) mod devices;
 pub(crate) mod firewall;
+pub(crate) mod http;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
 pub(crate) mod listing;

@@ -2,7 +2,10 @@ use super::FileSet;
 use crate::{
     CollectError, Collector, Output, Window,
     bundle::Status,
-    host::{CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Machine, Process, Usage},
+    host::{
+        CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, Machine,
+        Process, Usage,
+    },
     profile::Binary,
     testkit::{Collected, FakeHost, Trial},
     units::{Size, TimePoint},
@@ -10,6 +13,7 @@ use crate::{
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use std::{
     io::{self, Read},
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -272,6 +276,12 @@ impl Host for Vanishing {
     }
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {
         self.0.spawn(command, deadline)
+    }
+    fn connect(&self, to: &Endpoint, deadline: &Deadline) -> io::Result<Box<dyn Connection>> {
+        self.0.connect(to, deadline)
+    }
+    fn resolve(&self, name: &str, deadline: &Deadline) -> io::Result<Vec<IpAddr>> {
+        self.0.resolve(name, deadline)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The host this process runs on: the one place in core that touches a real host.
 
 use super::{
-    CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Process, Traffic, Usage, file,
-    kernel_log, process,
+    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, Process,
+    Traffic, Usage, connection, file, kernel_log, process,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     fs,
     io::{self, Read},
+    net::IpAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -99,6 +100,14 @@ impl Host for Machine {
 
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {
         Ok(Box::new(process::spawn(command, deadline)?))
+    }
+
+    fn connect(&self, to: &Endpoint, deadline: &Deadline) -> io::Result<Box<dyn Connection>> {
+        Ok(Box::new(connection::open(to, deadline)?))
+    }
+
+    fn resolve(&self, name: &str, deadline: &Deadline) -> io::Result<Vec<IpAddr>> {
+        connection::resolve(name, deadline)
     }
 }
 

@@ -2,6 +2,7 @@
 //! be bypassed.
 
 mod command;
+mod connection;
 mod family;
 mod file;
 mod kernel_log;
@@ -15,7 +16,9 @@ pub use tree::Tree;
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
-    io::{self, Read, Seek},
+    fmt,
+    io::{self, Read, Seek, Write},
+    net::{IpAddr, SocketAddr},
     ops::Range,
     path::{Path, PathBuf},
     sync::{
@@ -69,7 +72,44 @@ pub trait Host: Send + Sync {
     ///
     /// It is killed with all its descendants at the deadline, and when the [`Process`] is dropped.
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>>;
+
+    /// Connects to a service. What is too slow, or still going when the run is stopped, is an
+    /// [`io::ErrorKind::TimedOut`].
+    ///
+    /// No proxy is used. A service that starts when somebody connects is started by this.
+    fn connect(&self, to: &Endpoint, deadline: &Deadline) -> io::Result<Box<dyn Connection>>;
+
+    /// The addresses of a name, in the order in which the system's resolver gives them, each once.
+    ///
+    /// The only verb that may ask a name server. A resolver that takes too long is abandoned, with
+    /// the thread that it runs on: an [`io::ErrorKind::TimedOut`].
+    fn resolve(&self, name: &str, deadline: &Deadline) -> io::Result<Vec<IpAddr>>;
 }
+
+/// Where a service listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// A socket of this host, by its path.
+    Unix(PathBuf),
+    /// An address and a port.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for Endpoint {
+    /// As `unix:/run/service.sock` or `192.0.2.1:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
+/// A connection to a service, closed when it is dropped.
+///
+/// A read or write after the deadline, or after the run was stopped, is an
+/// [`io::ErrorKind::TimedOut`].
+pub trait Connection: Read + Write + Send {}
 
 /// An open regular file.
 pub trait HostFile: Read + Seek + Send {
@@ -168,6 +208,13 @@ impl Deadline {
         // A limit beyond what the clock can hold is as good as a year.
         let at = now.checked_add(limit).unwrap_or(now + Duration::from_hours(365 * 24));
         Self { at, stopped }
+    }
+
+    /// The same one, but not further from now than this: for one of several things to wait for.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        let limited = Self::after(limit, Arc::clone(&self.stopped));
+        Self { at: limited.at.min(self.at), ..limited }
     }
 
     /// Whether it has passed, or the run was stopped.

@@ -1,13 +1,16 @@
 //! A host of which only a copy of its files is here: an unpacked report, a mounted disk.
 
-use super::{CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Process, Usage, file};
+use super::{
+    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, Process,
+    Usage, file,
+};
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::io::Errno;
 use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read},
-    net::Ipv6Addr,
+    net::{IpAddr, Ipv6Addr},
     path::{Component, Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -45,7 +48,7 @@ impl Tree {
     }
 
     /// Resolves the links of a path; the last part is not followed unless it is asked for.
-    fn resolve(&self, path: &Path, follow_last: bool) -> io::Result<PathBuf> {
+    fn follow(&self, path: &Path, follow_last: bool) -> io::Result<PathBuf> {
         let mut left = parts(path);
         let mut resolved = PathBuf::from("/");
         let mut links = 0;
@@ -76,7 +79,7 @@ impl Tree {
 
     /// The place on this host of a path whose parents may be links.
     fn find(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(self.place(&self.resolve(path, false)?))
+        Ok(self.place(&self.follow(path, false)?))
     }
 
     /// The text of a small file, if it is there.
@@ -110,7 +113,7 @@ impl Host for Tree {
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        let path = self.resolve(path, true)?;
+        let path = self.follow(path, true)?;
         fs::symlink_metadata(self.place(&path))?;
         Ok(path)
     }
@@ -120,7 +123,7 @@ impl Host for Tree {
     }
 
     fn entries(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        let place = self.place(&self.resolve(dir, true)?);
+        let place = self.place(&self.follow(dir, true)?);
         let mut paths = fs::read_dir(place)?
             .map(|entry| entry.map(|entry| dir.join(entry.file_name())))
             .collect::<io::Result<Vec<_>>>()?;
@@ -164,6 +167,14 @@ impl Host for Tree {
 
     fn spawn(&self, _: &CommandLine, _: &Deadline) -> io::Result<Box<dyn Process>> {
         Err(unsupported("what a command says"))
+    }
+
+    fn connect(&self, _: &Endpoint, _: &Deadline) -> io::Result<Box<dyn Connection>> {
+        Err(unsupported("what a service says"))
+    }
+
+    fn resolve(&self, _: &str, _: &Deadline) -> io::Result<Vec<IpAddr>> {
+        Err(unsupported("what its resolver says"))
     }
 }
 
@@ -271,6 +282,11 @@ mod tests {
         let (_outer, tree) = tree(&[("etc/hostname", "x")]);
         let deadline = Deadline::after(Duration::from_secs(1), Arc::default());
         let error = tree.spawn(&CommandLine::new(["true"]), &deadline).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        let socket = Endpoint::Unix("/run/service.sock".into());
+        let error = tree.connect(&socket, &deadline).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        let error = tree.resolve("example.com", &deadline).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
         assert_eq!(tree.kernel_log().err().unwrap().kind(), io::ErrorKind::Unsupported);
         assert_eq!(tree.usage(Path::new("/")).unwrap_err().kind(), io::ErrorKind::Unsupported);

@@ -2,18 +2,22 @@
 
 mod command;
 mod content;
+mod service;
 mod tree;
 
 use crate::host::{
-    CommandLine, Deadline, FileInfo, FileKind, Host, HostFile, Interface, Process, Usage,
+    CommandLine, Connection, Deadline, Endpoint, FileInfo, FileKind, Host, HostFile, Interface,
+    Process, Usage,
 };
 use command::Script;
 use content::{Content, Gate, OpenFile};
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::io::Errno;
+use service::{Answer, End, Name, Service};
 use std::{
     collections::BTreeMap,
     io::{self, Cursor, Read},
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -47,12 +51,14 @@ const GROWING: u64 = 64 * 1024;
 pub struct FakeHost {
     nodes: BTreeMap<PathBuf, Node>,
     commands: BTreeMap<String, Script>,
+    services: BTreeMap<Endpoint, Service>,
+    names: BTreeMap<String, Name>,
     usages: BTreeMap<PathBuf, Usage>,
     interfaces: Vec<Interface>,
     kernel_log: Option<String>,
     now: Timestamp,
     gate: Arc<Gate>,
-    touched: Mutex<Vec<String>>,
+    touched: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Debug)]
@@ -78,12 +84,14 @@ impl FakeHost {
         Self {
             nodes: BTreeMap::new(),
             commands: BTreeMap::new(),
+            services: BTreeMap::new(),
+            names: BTreeMap::new(),
             usages: BTreeMap::new(),
             interfaces: Vec::new(),
             kernel_log: None,
             now: NOW,
             gate: Arc::default(),
-            touched: Mutex::default(),
+            touched: Arc::default(),
         }
     }
 
@@ -188,6 +196,70 @@ impl FakeHost {
         self.script(line, Script::Hangs)
     }
 
+    /// A service that answers requests that begin with `request`, and closes the connection then.
+    /// May be told several answers; an unknown request gets none.
+    #[must_use]
+    pub fn answers(
+        self,
+        at: &Endpoint,
+        request: impl AsRef<[u8]>,
+        answer: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.answer(at, request.as_ref(), answer.into(), End::Closed)
+    }
+
+    /// As [`answers`](Self::answers), but after these bytes nothing comes any more until the deadline.
+    #[must_use]
+    pub fn answers_and_hangs(
+        self,
+        at: &Endpoint,
+        request: impl AsRef<[u8]>,
+        answer: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.answer(at, request.as_ref(), answer.into(), End::Silence)
+    }
+
+    /// As [`answers`](Self::answers), but after these bytes the connection breaks.
+    #[must_use]
+    pub fn answers_and_breaks(
+        self,
+        at: &Endpoint,
+        request: impl AsRef<[u8]>,
+        answer: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.answer(at, request.as_ref(), answer.into(), End::Reset)
+    }
+
+    /// A service that refuses connections for this reason. One that was never told of is
+    /// [`NotFound`](io::ErrorKind::NotFound) if it is a Unix socket, and otherwise
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused).
+    #[must_use]
+    pub fn service_refuses(mut self, at: &Endpoint, reason: io::ErrorKind) -> Self {
+        self.services.insert(at.clone(), Service::Refuses(reason));
+        self
+    }
+
+    /// A service that takes no connection before the deadline.
+    #[must_use]
+    pub fn service_hangs(mut self, at: &Endpoint) -> Self {
+        self.services.insert(at.clone(), Service::Hangs);
+        self
+    }
+
+    /// A name that the resolver knows. Others cannot be looked up.
+    #[must_use]
+    pub fn name(mut self, name: &str, addresses: &[IpAddr]) -> Self {
+        self.names.insert(name.to_owned(), Name::Known(addresses.to_vec()));
+        self
+    }
+
+    /// A name whose look-up hangs until the deadline.
+    #[must_use]
+    pub fn name_hangs(mut self, name: &str) -> Self {
+        self.names.insert(name.to_owned(), Name::Hangs);
+        self
+    }
+
     /// The file system at a path, and below it as long as no longer path is told.
     #[must_use]
     pub fn usage(mut self, path: impl AsRef<Path>, usage: Usage) -> Self {
@@ -224,7 +296,9 @@ impl FakeHost {
         Release::new(Arc::clone(&self.gate))
     }
 
-    /// What was opened, and `$ ` with what was started, in that order: to see that nothing was.
+    /// What was opened, connected to (`connect ` and the endpoint), asked of it (`> ` and the first
+    /// line), looked up (`resolve ` and the name) and started (`$ ` and the command), in that order:
+    /// to see that nothing was.
     pub fn touched(&self) -> Vec<String> {
         let touched = self.touched.lock();
         touched.unwrap_or_else(PoisonError::into_inner).clone()
@@ -244,6 +318,16 @@ impl FakeHost {
         let inode = 1 + self.nodes.len() as u64;
         let node = Node { what, modified, inode };
         self.nodes.insert(path.to_owned(), node);
+        self
+    }
+
+    fn answer(mut self, at: &Endpoint, request: &[u8], bytes: Vec<u8>, end: End) -> Self {
+        let service = self.services.entry(at.clone());
+        let service = service.or_insert_with(|| Service::Answers(Vec::new()));
+        match service {
+            Service::Answers(answers) => answers.push((request.to_vec(), Answer { bytes, end })),
+            Service::Refuses(_) | Service::Hangs => panic!("`{at}` takes nobody"),
+        }
         self
     }
 
@@ -283,7 +367,7 @@ impl Host for FakeHost {
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        let path = self.resolve(path, true)?;
+        let path = self.follow(path, true)?;
         self.find(&path).map(|_| path)
     }
 
@@ -295,7 +379,7 @@ impl Host for FakeHost {
     }
 
     fn entries(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        let resolved = self.resolve(dir, true)?;
+        let resolved = self.follow(dir, true)?;
         let (info, node) = self.find(&resolved)?;
         match node.map(|node| &node.what) {
             Some(What::Denied) => return Err(io::ErrorKind::PermissionDenied.into()),
@@ -338,7 +422,7 @@ impl Host for FakeHost {
     }
 
     fn usage(&self, path: &Path) -> io::Result<Usage> {
-        let path = self.resolve(path, true)?;
+        let path = self.follow(path, true)?;
         let found = path.ancestors().find_map(|path| self.usages.get(path));
         found.copied().ok_or(io::ErrorKind::NotFound.into())
     }
@@ -353,6 +437,23 @@ impl Host for FakeHost {
         match self.commands.get(&line) {
             Some(script) => script.start(deadline, &self.gate),
             None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn connect(&self, to: &Endpoint, deadline: &Deadline) -> io::Result<Box<dyn Connection>> {
+        self.touch(format!("connect {to}"));
+        match (self.services.get(to), to) {
+            (Some(service), _) => service.connect(deadline, &self.gate, &self.touched),
+            (None, Endpoint::Unix(_)) => Err(io::ErrorKind::NotFound.into()),
+            (None, Endpoint::Tcp(_)) => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    fn resolve(&self, name: &str, deadline: &Deadline) -> io::Result<Vec<IpAddr>> {
+        self.touch(format!("resolve {name}"));
+        match self.names.get(name) {
+            Some(known) => known.resolve(deadline, &self.gate),
+            None => Err(io::Error::other("Name or service not known")),
         }
     }
 }

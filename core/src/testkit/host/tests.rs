@@ -15,6 +15,8 @@ fn read(host: &FakeHost, at: &str) -> io::Result<String> {
     Ok(text)
 }
 
+const LONG: Duration = Duration::from_mins(1);
+
 fn within(limit: Duration) -> Deadline {
     Deadline::after(limit, Arc::new(AtomicBool::new(false)))
 }
@@ -139,6 +141,50 @@ fn commands_do_what_they_were_told() {
     let error = process.read(&mut [0; 8]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert_eq!(host.touched().last().unwrap(), "$ stuck");
+}
+
+#[test]
+fn services_do_what_they_were_told() {
+    let [engine, shop] = ["/run/engine.sock", "/run/shop.sock"].map(|at| Endpoint::Unix(at.into()));
+    let [web, slow] = [80, 81].map(|port| Endpoint::Tcp(([192, 0, 2, 1], port).into()));
+    let host = FakeHost::new()
+        .answers(&engine, "GET /", "not found")
+        .answers(&engine, "GET /info", "its info")
+        .answers_and_hangs(&engine, "GET /slow", "start")
+        .answers_and_breaks(&engine, "GET /cut", "start")
+        .service_refuses(&shop, io::ErrorKind::PermissionDenied)
+        .service_hangs(&slow);
+    let ask = |request: &str, limit: Duration| {
+        let mut text = String::new();
+        let mut connection = host.connect(&engine, &within(limit)).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
+        let end = connection.read_to_string(&mut text).map_err(|error| error.kind());
+        (text, end.err())
+    };
+    assert_eq!(ask("GET /info HTTP/1.1\r\n\r\n", LONG), ("its info".into(), None));
+    assert_eq!(ask("GET /other", LONG), ("not found".into(), None));
+    assert_eq!(ask("POST", LONG), (String::new(), None));
+    assert_eq!(ask("GET /cut", LONG).1, Some(io::ErrorKind::ConnectionReset));
+    assert_eq!(ask("GET /slow", Duration::from_millis(200)).1, Some(io::ErrorKind::TimedOut));
+    let kind =
+        |to: &Endpoint| host.connect(to, &within(Duration::from_millis(200))).err().unwrap().kind();
+    assert_eq!(kind(&shop), io::ErrorKind::PermissionDenied);
+    assert_eq!(kind(&Endpoint::Unix("/run/other".into())), io::ErrorKind::NotFound);
+    assert_eq!(kind(&web), io::ErrorKind::ConnectionRefused);
+    assert_eq!(kind(&slow), io::ErrorKind::TimedOut);
+    let touched = host.touched();
+    assert_eq!(touched[..2], ["connect unix:/run/engine.sock", "> GET /info HTTP/1.1"]);
+    assert_eq!(touched.last().unwrap(), "connect 192.0.2.1:81");
+}
+
+#[test]
+fn names_are_known_unknown_or_never_answered() {
+    let address = IpAddr::from([192, 0, 2, 7]);
+    let host = FakeHost::new().name("db.example.com", &[address]).name_hangs("slow.example.com");
+    let resolve = |name| Host::resolve(&host, name, &within(Duration::from_millis(200)));
+    assert_eq!(resolve("db.example.com").unwrap(), [address]);
+    assert_eq!(resolve("slow.example.com").unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert!(resolve("other.example.com").unwrap_err().to_string().contains("not known"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl FakeHost {
     }
 
     /// Resolves every link in a path; the last part is not followed unless it is asked for.
-    pub(super) fn resolve(&self, path: &Path, follow_last: bool) -> io::Result<PathBuf> {
+    pub(super) fn follow(&self, path: &Path, follow_last: bool) -> io::Result<PathBuf> {
         let mut left: Vec<PathBuf> = parts(path);
         let mut resolved = PathBuf::from("/");
         let mut links = 0;
@@ -58,7 +58,7 @@ impl FakeHost {
 
     /// What stands at a path whose parents may be links.
     pub(super) fn find(&self, path: &Path) -> io::Result<(FileInfo, Option<&Node>)> {
-        let path = self.resolve(path, false)?;
+        let path = self.follow(path, false)?;
         let node = self.nodes.get(&path);
         let is_directory = path == Path::new("/") || !self.below(&path).is_empty();
         if node.is_none() && !is_directory {
