@@ -1,6 +1,6 @@
 //! The database and the log of dpkg: `dpkg-query(1)`, `deb-control(5)`.
 
-use super::{Change, INSTALLED, Package, some};
+use super::{Change, Package, some};
 use crate::facts::{
     kernel_files::{children, name},
     stanzas::{Stanza, Stanzas},
@@ -60,10 +60,11 @@ pub(crate) fn packages(host: &dyn Host) -> io::Result<Vec<Package>> {
             let architecture = package.architecture.as_deref().unwrap_or_default();
             let qualified = format!("{}:{architecture}", package.name);
             // What apt does not know was never installed by it alone.
-            package.automatic = automatic
-                .as_ref()
-                .filter(|_| package.state != "config-files")
-                .map(|automatic| automatic.contains(&qualified));
+            package.automatic =
+                automatic.as_ref().filter(|_| package.state != "config-files").map(|automatic| {
+                    let name = if architecture == "all" { &package.name } else { &qualified };
+                    automatic.contains(name)
+                });
             let time = times.get(&qualified).or_else(|| times.get(&package.name));
             package.installed = time.copied().filter(|_| package.state != "config-files");
             package
@@ -97,15 +98,17 @@ fn package(stanza: &Stanza) -> Option<Package> {
     })
 }
 
-/// `NAME:ARCHITECTURE` of what apt installed for others only; none where apt keeps no account.
+/// `NAME:ARCHITECTURE` of what apt installed for others only; none where apt keeps no account. A
+/// package for all architectures stands there under that of the host, hence `NAME` as well.
 fn automatic(host: &dyn Host) -> Option<HashSet<String>> {
     let names = ["Package", "Architecture", "Auto-Installed"];
     let states = Stanzas::new(text::open(host, AUTOMATIC).ok()?, &names);
     let automatic = states.filter(|state| state.get("Auto-Installed") == Some("1"));
     let names = automatic.filter_map(|state| {
-        Some(format!("{}:{}", state.get("Package")?, state.get("Architecture")?))
+        let (name, architecture) = (state.get("Package")?, state.get("Architecture")?);
+        Some([name.to_owned(), format!("{name}:{architecture}")])
     });
-    Some(names.collect())
+    Some(names.flatten().collect())
 }
 
 /// When each package's list of files was written, which every installation and upgrade does.
@@ -162,7 +165,7 @@ mod tests {
         let host = FakeHost::new()
             .file(STATUS, MADE_UP)
             .file_at("/var/lib/dpkg/info/bash.list", "", time)
-            .file(AUTOMATIC, "Package: shop\nArchitecture: all\nAuto-Installed: 1\n");
+            .file(AUTOMATIC, "Package: shop\nArchitecture: amd64\nAuto-Installed: 1\n");
         let packages = packages(&host).unwrap();
         let [bash, shop, gone] = &packages[..] else { panic!("{packages:?}") };
         assert_eq!((bash.size, bash.installed), (Some(2048), Some(time)));
@@ -179,7 +182,7 @@ mod tests {
             .file("/var/lib/dpkg/status.d/base", "Package: base-files\nVersion: 12\n")
             .file("/var/lib/dpkg/status.d/base.md5sums", "00  etc/x\n");
         let packages = packages(&host).unwrap();
-        assert_eq!((packages.len(), packages[0].state.as_str()), (1, INSTALLED));
+        assert_eq!((packages.len(), packages[0].state.as_str()), (1, "installed"));
         assert!(super::packages(&FakeHost::new()).is_err());
     }
 
