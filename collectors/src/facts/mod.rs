@@ -1,6 +1,7 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
 pub(crate) mod command_lines;
+pub(crate) mod containers;
 pub(crate) mod devices;
 pub(crate) mod firewall;
 pub(crate) mod http;
