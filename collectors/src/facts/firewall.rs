@@ -1,12 +1,26 @@
 //! Which commands list the firewall's rules without changing anything.
 
-use super::kernel_files::{name, value};
+use super::kernel_files::{exists, name, value};
 use collect_core::host::{CommandLine, Host};
 
-/// The commands that list the rules of the frameworks that are loaded. Any other would load one.
-pub(crate) fn commands(host: &dyn Host) -> Vec<(&'static str, CommandLine)> {
+/// The frameworks that the kernel has: loaded, or built into it.
+pub(crate) fn frameworks(host: &dyn Host) -> Vec<&'static str> {
     let modules = value(host, "/proc/modules").unwrap_or_default();
     let loaded = |module| modules.lines().any(|line| line.split(' ').next() == Some(module));
+    let release = value(host, "/proc/sys/kernel/osrelease").unwrap_or_default();
+    let linked = value(host, format!("/lib/modules/{release}/modules.builtin")).unwrap_or_default();
+    let built_in = |module| linked.lines().any(|line| line.ends_with(&format!("/{module}.ko")));
+    let has = |module| {
+        // The list of its tables is there as soon as it is (for those that have one).
+        loaded(module) || built_in(module) || exists(host, format!("/proc/net/{module}_names"))
+    };
+    ["nf_tables", "ip_tables", "ip6_tables"].into_iter().filter(|module| has(module)).collect()
+}
+
+/// The commands that list the rules of the frameworks that the kernel has. Any other would load one.
+pub(crate) fn commands(host: &dyn Host) -> Vec<(&'static str, CommandLine)> {
+    let frameworks = frameworks(host);
+    let loaded = |module| frameworks.contains(&module);
     let mut commands = Vec::new();
     if loaded("nf_tables") {
         commands.push(("nftables.txt", CommandLine::new(["nft", "list", "ruleset"])));
@@ -53,6 +67,11 @@ mod tests {
         assert_eq!(programs(&host), [""; 0]);
 
         let host = host.file("/proc/modules", "nf_tables 311296 0 - Live 0x0\n");
+        assert_eq!(programs(&host), ["nft list ruleset"]);
+
+        let host = FakeHost::new()
+            .file("/proc/sys/kernel/osrelease", "6.1.0\n")
+            .file("/lib/modules/6.1.0/modules.builtin", "kernel/net/netfilter/nf_tables.ko\n");
         assert_eq!(programs(&host), ["nft list ruleset"]);
     }
 

@@ -46,6 +46,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The whole body, of an answer that says that all is well.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for collectors that ask engines"))]
     pub(crate) fn bytes(mut self) -> io::Result<Vec<u8>> {
         if !self.status.is_success() {
             return Err(io::Error::other(format!("the service answered {}", self.status)));
@@ -70,6 +71,7 @@ impl Answer {
 /// The kind of error says what is the matter, as [`Host::connect`] does; an answer that is no HTTP
 /// or beyond the limits is an [`ErrorKind::InvalidData`], and one that ends too early an
 /// [`ErrorKind::UnexpectedEof`].
+#[cfg_attr(not(test), allow(dead_code, reason = "for collectors that ask engines"))]
 pub(crate) fn get(
     host: &dyn Host,
     endpoint: &Endpoint,
@@ -151,7 +153,8 @@ fn receive(
         }
         // Only the end of a line can change what is known.
         while buffer.bytes()[from.min(buffer.bytes().len())..].contains(&b'\n') {
-            let (used, response) = call.try_response(buffer.bytes(), false).map_err(no_http)?;
+            let (used, response) =
+                call.try_response(buffer.bytes(), false).map_err(|error| no_http(&error))?;
             buffer.take(used);
             taken += used;
             if let Some(response) = response {
@@ -188,7 +191,8 @@ impl Body {
             return Ok(0);
         };
         loop {
-            let (used, length) = call.read(self.buffer.bytes(), out).map_err(no_http)?;
+            let (used, length) =
+                call.read(self.buffer.bytes(), out).map_err(|error| no_http(&error))?;
             self.buffer.take(used);
             if length > 0 {
                 return Ok(length);
@@ -234,7 +238,10 @@ impl Read for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").field("left", &self.left).field("cut", &self.cut).finish()
+        f.debug_struct("Body")
+            .field("left", &self.left)
+            .field("cut", &self.cut)
+            .finish_non_exhaustive()
     }
 }
 
@@ -270,7 +277,7 @@ fn invalid(text: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, text)
 }
 
-fn no_http(error: ureq_proto::Error) -> io::Error {
+fn no_http(error: &ureq_proto::Error) -> io::Error {
     invalid(format!("the answer is no HTTP: {error}"))
 }
 
@@ -282,7 +289,7 @@ fn cut_short() -> io::Error {
 mod tests {
     use super::*;
     use collect_core::testkit::FakeHost;
-    use std::{sync::Arc, time::Duration};
+    use std::{fmt::Write, sync::Arc, time::Duration};
 
     fn engine() -> Endpoint {
         Endpoint::Unix("/run/engine.sock".into())
@@ -344,7 +351,7 @@ mod tests {
         let mut chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
         for chunk in body.as_bytes().chunks(70_001) {
             let chunk = std::str::from_utf8(chunk).unwrap();
-            chunks += &format!("{:X}\r\n{chunk}\r\n", chunk.len());
+            write!(chunks, "{:X}\r\n{chunk}\r\n", chunk.len()).unwrap();
         }
         chunks += "0\r\n\r\n";
         assert_eq!(of(&chunks, Limits::default()).unwrap().1, body);
@@ -355,7 +362,7 @@ mod tests {
         let long = "HTTP/1.1 200 OK\r\n\r\n0123456789012345678901234567890";
         assert_eq!(of(long, SMALL).unwrap(), (200, "01234567890123456789".into(), true));
         let exact = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n01234567890123456789";
-        assert_eq!(of(exact, SMALL).unwrap().2, false);
+        assert!(!of(exact, SMALL).unwrap().2);
         let headers = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(400));
         assert_eq!(kind(&headers, SMALL), ErrorKind::InvalidData);
         // Interim answers without end count as well.

@@ -1,245 +1,349 @@
-//! The network: interfaces, routes, sockets, name resolution, neighbours, counters, firewall rules.
+//! The network: interfaces, addresses, routes, neighbours, counters.
 
 use crate::facts::{
-    firewall,
-    kernel_files::{children, link_name, number, parsed, value},
-    sockets::{Decoded, Route, Socket, owners, routes, routes6, tcp, udp},
-    table::Table,
+    interfaces::{addresses, interfaces},
+    kernel_files::{children, exists},
+    listing,
+    namespaces::namespaces,
+    netlink,
+    paths::Found,
+    routes::{Names, neighbours, routes, rules},
 };
 use collect_core::{
-    CollectError, Collector, Output,
-    host::{Host, Interface, Traffic},
+    CollectError, Collector, Output, Window,
+    host::{Deadline, Host, NetworkTable},
 };
-use procfs::process::Status;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use std::io;
+use std::{fmt::Write, io, path::PathBuf, sync::Arc, time::Duration};
 
-/// Interfaces, routes, sockets, name resolution.
+/// Interfaces, addresses, routes and neighbours.
 ///
-/// Interfaces with addresses and counters, routes (`routes.txt`), TCP and UDP sockets with their
-/// processes (`sockets.txt`), name resolution, neighbours, bonds, the kernel's counters, and firewall
-/// rules.
+/// Each a list, as `.json` with everything and as `.txt`, a table:
+/// - `interfaces`: state, flags, MTU and queues; speed in megabits per second, duplex and driver of
+///   devices; carrier changes; what it is a member of or upon; the settings of bonds and bridges, as the
+///   kernel names them; counters of bytes, packets, errors and drops since it exists.
+/// - `addresses`: with scope, flags and, in seconds, how long they are valid.
+/// - `routes`: of all tables, with all their next hops; `rules`: which choose the table.
+/// - `neighbours`: which hardware address answers for which address.
+/// - `namespaces`: the network namespaces with their names and processes. All other entries tell of the
+///   one that `collect` runs in, `this`.
 ///
-/// From `proc_pid_net(5)` and <https://docs.kernel.org/admin-guide/abi.html>, `sysfs-class-net`. Without
-/// root only one's own processes are named. Firewall rules need root, and are asked for only if the
-/// kernel has the modules loaded already.
+/// The kernel's counters (`/proc/net/{netstat,snmp,snmp6,softnet_stat}`), bonds (`/proc/net/bonding`)
+/// and the files in which interfaces are configured are kept as they are, these without keys and
+/// passwords.
+///
+/// From `rtnetlink(7)`, <https://docs.kernel.org/admin-guide/abi.html>, `sysfs-class-net`, and
+/// `proc_pid_net(5)`. Without root only namespaces of one's own processes are seen.
+///
+/// ```toml
+/// [collect.network]
+/// use = "network"
+/// ```
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Network {}
 
 collect_core::register!("network" => Network as Collector);
 
-const FILES: [&str; 14] = [
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/nsswitch.conf",
-    "/etc/host.conf",
-    "/etc/gai.conf",
-    "/proc/net/arp",
-    "/proc/net/dev",
-    "/proc/net/netstat",
-    "/proc/net/snmp",
-    "/proc/net/snmp6",
-    "/proc/net/sockstat",
-    "/proc/net/sockstat6",
-    "/proc/net/softnet_stat",
-    "/proc/net/unix",
+const COUNTERS: [&str; 4] =
+    ["/proc/net/netstat", "/proc/net/snmp", "/proc/net/snmp6", "/proc/net/softnet_stat"];
+
+/// Where interfaces are configured.
+const CONFIGURED: [&str; 13] = [
+    "/etc/network/interfaces",
+    "/etc/network/interfaces.d",
+    "/etc/netplan/*.yaml",
+    "/etc/systemd/network/*.network",
+    "/etc/systemd/network/*.netdev",
+    "/etc/systemd/network/*.link",
+    "/run/systemd/network/*.network",
+    "/run/systemd/network/*.netdev",
+    "/run/systemd/network/*.link",
+    "/etc/NetworkManager/NetworkManager.conf",
+    "/etc/NetworkManager/system-connections/*.nmconnection",
+    // Those with keys have other names.
+    "/etc/sysconfig/network-scripts/ifcfg-*",
+    "/etc/sysconfig/network-scripts/route*",
 ];
 
-/// `CAP_NET_ADMIN` of `capabilities(7)`.
-const NET_ADMIN: u64 = 1 << 12;
+/// A line with one of these words may hold a key.
+const KEYS: [&str; 8] =
+    ["psk", "passw", "passphrase", "secret", "private", "preshared", "wep", "key"];
 
 impl Collector for Network {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         let host = out.host();
-        let interfaces = host.interfaces();
-        let interfaces = interfaces.iter().map(|interface| about(host, interface));
-        let interfaces: Vec<Value> = interfaces.collect();
-        out.json("interfaces.json", &interfaces)?;
-        write_routes(out)?;
-        write_sockets(out)?;
-        for path in FILES {
-            out.file(path)?;
+        let names = Names::new(host, netlink::names(host));
+
+        let found = netlink::noted(out, "addresses", NetworkTable::Addresses);
+        let addresses = addresses(found, names.interfaces());
+        let links = netlink::noted(out, "interfaces", NetworkTable::Links);
+        let interfaces = interfaces(host, links, names.interfaces(), &addresses);
+        let columns =
+            ["name", "state", "kind", "mtu", "megabits-per-second", "member-of", "addresses"];
+        listing::write(out, "interfaces", columns, &interfaces)?;
+        let columns = ["interface", "address", "scope", "flags"];
+        listing::write(out, "addresses", columns, &addresses)?;
+
+        let routes = routes(netlink::noted(out, "routes", NetworkTable::Routes), &names);
+        let columns =
+            ["destination", "gateway", "interface", "metric", "table", "kind", "protocol"];
+        listing::write(out, "routes", columns, &routes)?;
+        let rules = rules(netlink::noted(out, "rules", NetworkTable::Rules), &names);
+        let columns = ["priority", "family", "from", "to", "action", "table"];
+        listing::write(out, "rules", columns, &rules)?;
+        let neighbours =
+            neighbours(netlink::noted(out, "neighbours", NetworkTable::Neighbours), &names);
+        listing::write(out, "neighbours", ["address", "interface", "mac", "state"], &neighbours)?;
+
+        let namespaces = namespaces(host, out.deadline());
+        let columns = ["inode", "names", "processes", "process-id", "process-name", "this"];
+        listing::write(out, "namespaces", columns, &namespaces)?;
+
+        let counters = COUNTERS.into_iter().filter(|path| exists(host, path)).map(PathBuf::from);
+        let bonds = children(host, "/proc/net/bonding").into_iter();
+        counters.chain(bonds).try_for_each(|path| out.file(path))?;
+        write_configuration(out)
+    }
+
+    fn refused(&self, host: &dyn Host, _: &Window) -> Vec<String> {
+        let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let others = host.link("/proc/1/ns/net".as_ref()).is_err_and(|error| denied(&error));
+        let others = others.then(|| "network namespaces of other users' processes".to_owned());
+        let deadline = Deadline::after(Duration::from_secs(2), Arc::default());
+        let files = Found::of(host, CONFIGURED, &deadline).not_readable(host);
+        others.into_iter().chain(files).collect()
+    }
+}
+
+fn write_configuration(out: &mut Output<'_>) -> Result<(), CollectError> {
+    let found = Found::of(out.host(), CONFIGURED, out.deadline());
+    for folder in found.refused {
+        out.failed(&folder.display().to_string(), &io::ErrorKind::PermissionDenied.into());
+    }
+    for file in found.files {
+        if let Some(bytes) = out.read(&file)? {
+            let text = without_keys(&String::from_utf8_lossy(&bytes));
+            out.text(file.to_string_lossy().trim_start_matches('/'), &text)?;
         }
-        for bond in children(out.host(), "/proc/net/bonding") {
-            out.file(bond)?;
-        }
-        write_firewall(out)
-    }
-}
-
-fn about(host: &dyn Host, interface: &Interface) -> Value {
-    let class = format!("/sys/class/net/{}", interface.name);
-    let traffic = |traffic: Traffic, direction: &str| {
-        json!({
-            "bytes": traffic.bytes,
-            "packets": traffic.packets,
-            "errors": traffic.errors,
-            "dropped": number(host, format!("{class}/statistics/{direction}_dropped")),
-        })
-    };
-    json!({
-        "name": interface.name,
-        "state": value(host, format!("{class}/operstate")),
-        "mac": interface.mac,
-        "addresses": interface.addresses,
-        "mtu": interface.mtu,
-        "megabits-per-second": number(host, format!("{class}/speed")),
-        "duplex": value(host, format!("{class}/duplex")),
-        "carrier-changes": number(host, format!("{class}/carrier_changes")),
-        "driver": link_name(host, format!("{class}/device/driver")),
-        "member-of": link_name(host, format!("{class}/master")),
-        "received": traffic(interface.received, "rx"),
-        "sent": traffic(interface.sent, "tx"),
-    })
-}
-
-/// Reads and decodes a table; lines that were not understood are noted.
-fn decoded<T>(
-    out: &mut Output<'_>,
-    path: &str,
-    decode: fn(&[u8]) -> Decoded<T>,
-) -> Result<Vec<T>, CollectError> {
-    let table = out.read(path)?.map(|table| decode(&table));
-    let Some(table) = table else {
-        return Ok(Vec::new());
-    };
-    if table.unknown > 0 {
-        let what = format!("{} lines were not understood", table.unknown);
-        out.failed(path, &io::Error::new(io::ErrorKind::InvalidData, what));
-    }
-    Ok(table.rows)
-}
-
-fn write_routes(out: &mut Output<'_>) -> Result<(), CollectError> {
-    let mut all: Vec<Route> = decoded(out, "/proc/net/route", routes)?;
-    all.extend(decoded(out, "/proc/net/ipv6_route", routes6)?);
-    let mut table = Table::new(["NETWORK", "GATEWAY", "INTERFACE", "METRIC"]);
-    for route in all {
-        table.row([
-            format!("{}/{}", route.network, route.prefix),
-            route.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
-            route.interface,
-            route.metric.to_string(),
-        ]);
-    }
-    out.text("routes.txt", &table.to_string())
-}
-
-fn write_sockets(out: &mut Output<'_>) -> Result<(), CollectError> {
-    type Decode = fn(&[u8]) -> Decoded<Socket>;
-    let tables: [(&str, &str, Decode); 4] = [
-        ("tcp", "/proc/net/tcp", tcp),
-        ("tcp", "/proc/net/tcp6", tcp),
-        ("udp", "/proc/net/udp", udp),
-        ("udp", "/proc/net/udp6", udp),
-    ];
-    let mut sockets = Vec::new();
-    for (protocol, path, decode) in tables {
-        let decoded = decoded(out, path, decode)?.into_iter();
-        sockets.extend(decoded.map(|socket| (protocol, socket)));
-    }
-    // What listens comes first: it is what is looked for most.
-    sockets.sort_by_key(|(protocol, socket)| (socket.state != "LISTEN", *protocol, socket.local));
-
-    let owners = owners(out.host(), out.deadline());
-    let mut table = Table::new([
-        "PROTOCOL", "STATE", "LOCAL", "REMOTE", "RECEIVED", "UNSENT", "USER", "PROCESS",
-    ]);
-    for (protocol, socket) in sockets {
-        table.row([
-            protocol.to_owned(),
-            socket.state,
-            socket.local.to_string(),
-            socket.remote.to_string(),
-            socket.receive_queue.to_string(),
-            socket.send_queue.to_string(),
-            socket.user.to_string(),
-            owners.get(&socket.inode).cloned().unwrap_or_default(),
-        ]);
-    }
-    out.text("sockets.txt", &table.to_string())
-}
-
-fn write_firewall(out: &mut Output<'_>) -> Result<(), CollectError> {
-    let commands = firewall::commands(out.host());
-    if commands.is_empty() {
-        return Ok(());
-    }
-    let status: Option<Status> = parsed(out.host(), "/proc/self/status");
-    if status.is_some_and(|status| status.capeff & NET_ADMIN == 0) {
-        out.failed("firewall rules", &io::ErrorKind::PermissionDenied.into());
-        return Ok(());
-    }
-    for (entry, command) in commands {
-        out.command(entry, &command)?;
     }
     Ok(())
+}
+
+/// The text without what follows a word that may name a key, in any of their notations: `psk=…`,
+/// `wpa-psk …`, `{ password: … }`.
+fn without_keys(text: &str) -> String {
+    let mut kept = String::new();
+    for line in text.lines() {
+        let lower = line.to_ascii_lowercase();
+        let word = KEYS.iter().filter_map(|key| lower.find(key)).min();
+        let end = word.and_then(|at| {
+            let rest = lower[at..].find(|letter: char| " =:\t".contains(letter));
+            rest.map(|length| at + length + 1)
+        });
+        match end {
+            Some(end) => writeln!(kept, "{} (left out)", &line[..end]),
+            None => writeln!(kept, "{line}"),
+        }
+        .expect("a string takes everything");
+    }
+    kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::netlink::tests::{link, sent};
     use collect_core::{
         bundle::Status,
-        testkit::{FakeHost, Trial},
+        host::Interface,
+        testkit::{Collected, FakeHost, Trial},
     };
+    use netlink_packet_route::{
+        AddressFamily, RouteNetlinkMessage as Message,
+        address::{AddressAttribute, AddressMessage},
+        link::{InfoData, InfoKind, InfoVlan, LinkAttribute, LinkInfo, State, Stats64},
+        neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
+        route::{
+            RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteProtocol, RouteType,
+        },
+        rule::{RuleAction, RuleAttribute, RuleMessage},
+    };
+    use serde_json::{Value, json};
+    use std::net::Ipv4Addr;
 
-    const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue\n   \
-        0: 010200C0:1F90 026433C6:C001 01 00000000:00000000 00:00000000 00000000 33 0 4711 1\n   \
-        1: 010200C0:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4712 1\n";
+    fn parsed(collected: &Collected, entry: &str) -> Value {
+        serde_json::from_str(collected.text(entry)).unwrap()
+    }
 
-    #[test]
-    fn what_listens_comes_first_and_names_its_process() {
-        let host = FakeHost::new()
-            .file("/proc/net/tcp", TCP)
-            .link("/proc/20/fd/3", "socket:[4712]")
-            .file("/proc/20/comm", "sshd\n")
-            .file("/etc/resolv.conf", "nameserver 192.0.2.53\n");
-        let collected = Trial::of(Network::default()).on(host);
-        let sockets: Vec<Vec<&str>> = collected
-            .text("sockets.txt")
-            .lines()
-            .skip(1)
-            .map(|line| line.split_whitespace().collect())
-            .collect();
-        assert_eq!(sockets[0][1..4], ["LISTEN", "192.0.2.1:22", "0.0.0.0:0"]);
-        assert_eq!(sockets[0][7], "20/sshd");
-        assert_eq!(sockets[1][2..4], ["192.0.2.1:8080", "198.51.100.2:49153"]);
-        assert_eq!(sockets[1][7], "-");
-        assert_eq!(collected.text("/etc/resolv.conf"), "nameserver 192.0.2.53\n");
-        assert_eq!(collected.status(), Status::Complete);
-        // Addresses in hexadecimal would pass every redactor.
-        assert!(!collected.paths().contains(&"test/proc/net/tcp"));
+    const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
+    const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+    fn links() -> Vec<u8> {
+        let mut eth0 = link(2, "eth0");
+        let mut counters = Stats64::default();
+        counters.rx_bytes = 7;
+        counters.rx_dropped = 3;
+        counters.rx_crc_errors = 2;
+        eth0.attributes.extend([
+            LinkAttribute::Mtu(1500),
+            LinkAttribute::OperState(State::Up),
+            LinkAttribute::Address(vec![2, 0, 0, 0, 0, 7]),
+            LinkAttribute::Stats64(counters),
+        ]);
+        let mut vlan = link(3, "eth0.5");
+        vlan.attributes.extend([
+            LinkAttribute::Link(2),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Vlan),
+                LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(5)])),
+            ]),
+        ]);
+        sent([eth0, vlan].map(Message::NewLink))
+    }
+
+    fn tables() -> FakeHost {
+        let mut address = AddressMessage::default();
+        address.header.family = AddressFamily::Inet;
+        address.header.index = 2;
+        address.header.prefix_len = 24;
+        address.attributes.push(AddressAttribute::Local(HOST.into()));
+        let mut route = RouteMessage::default();
+        route.header.address_family = AddressFamily::Inet;
+        route.header.table = 254;
+        route.header.kind = RouteType::Unicast;
+        route.header.protocol = RouteProtocol::Dhcp;
+        let mut double = route.clone();
+        route.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(ROUTER)));
+        route.attributes.push(RouteAttribute::Oif(2));
+        double.header.destination_prefix_length = 24;
+        double.attributes.push(RouteAttribute::Table(100));
+        double
+            .attributes
+            .push(RouteAttribute::Destination(RouteAddress::Inet([198, 51, 100, 0].into())));
+        let mut hop = RouteNextHop::default();
+        hop.interface_index = 3;
+        hop.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(ROUTER)));
+        double.attributes.push(RouteAttribute::MultiPath(vec![hop]));
+        let mut rule = RuleMessage::default();
+        rule.header.family = AddressFamily::Inet;
+        rule.header.action = RuleAction::ToTable;
+        rule.attributes.extend([RuleAttribute::Priority(7), RuleAttribute::Table(100)]);
+        let mut neighbour = NeighbourMessage::default();
+        neighbour.header.family = AddressFamily::Inet;
+        neighbour.header.ifindex = 2;
+        neighbour.header.state = NeighbourState::Stale;
+        let known = NeighbourAddress::Inet(ROUTER);
+        neighbour.attributes.push(NeighbourAttribute::Destination(known));
+        FakeHost::new()
+            .network(NetworkTable::Links, links())
+            .network(NetworkTable::Addresses, sent([Message::NewAddress(address)]))
+            .network(NetworkTable::Routes, sent([route, double].map(Message::NewRoute)))
+            .network(NetworkTable::Rules, sent([Message::NewRule(rule)]))
+            .network(NetworkTable::Neighbours, sent([Message::NewNeighbour(neighbour)]))
     }
 
     #[test]
     fn interfaces_are_described_with_what_the_kernel_knows_of_them() {
+        let host = tables()
+            .file("/sys/class/net/eth0/speed", "1000\n")
+            .file("/sys/class/net/eth0/bonding/mode", "active-backup 1\n")
+            .file("/sys/class/net/eth0/bonding/slaves", "eth1 eth2\n");
+        let collected = Trial::of(Network::default()).on(host);
+        let interfaces = parsed(&collected, "interfaces.json");
+        let eth0 = &interfaces[0];
+        assert_eq!((&eth0["state"], &eth0["mac"]), (&json!("up"), &json!("02:00:00:00:00:07")));
+        assert_eq!(eth0["addresses"], json!(["192.0.2.7/24"]));
+        assert_eq!(eth0["megabits-per-second"], 1000);
+        assert_eq!(
+            (&eth0["received"]["bytes"], &eth0["received"]["dropped"]),
+            (&json!(7), &json!(3))
+        );
+        assert_eq!(eth0["received"]["kinds"], json!({ "crc": 2 }));
+        assert_eq!(eth0["settings"]["mode"], "active-backup 1");
+        assert_eq!(eth0["members"], json!(["eth1", "eth2"]));
+        let vlan = &interfaces[1];
+        assert_eq!(
+            (&vlan["kind"], &vlan["vlan"], &vlan["upon"]),
+            (&json!("vlan"), &json!(5), &json!("eth0"))
+        );
+        assert_eq!(collected.status(), Status::Complete);
+    }
+
+    #[test]
+    fn routes_rules_and_neighbours_have_names_for_what_are_numbers() {
+        let host = tables().file("/etc/iproute2/rt_tables", "# mine\n100 uplink\n");
+        let collected = Trial::of(Network::default()).on(host);
+        let routes = parsed(&collected, "routes.json");
+        assert_eq!(routes[0]["destination"], "default");
+        assert_eq!(
+            (&routes[0]["gateway"], &routes[0]["interface"]),
+            (&json!("192.0.2.1"), &json!("eth0"))
+        );
+        assert_eq!((&routes[0]["table"], &routes[0]["protocol"]), (&json!("main"), &json!("dhcp")));
+        assert_eq!(
+            (&routes[1]["destination"], &routes[1]["table"]),
+            (&json!("198.51.100.0/24"), &json!("uplink"))
+        );
+        assert_eq!(routes[1]["next-hops"][0]["interface"], "eth0.5");
+        let rules = parsed(&collected, "rules.json");
+        assert_eq!((&rules[0]["priority"], &rules[0]["table"]), (&json!(7), &json!("uplink")));
+        let neighbours = parsed(&collected, "neighbours.json");
+        assert_eq!(
+            (&neighbours[0]["address"], &neighbours[0]["state"]),
+            (&json!("192.0.2.1"), &json!("stale"))
+        );
+    }
+
+    #[test]
+    fn keys_are_left_out_of_configurations() {
+        let host = FakeHost::new()
+            .file(
+                "/etc/network/interfaces",
+                "iface wlan0 inet dhcp\n  wpa-ssid cafe\n  wpa-psk made:up=too\n",
+            )
+            .file(
+                "/etc/systemd/network/wg.netdev",
+                "[WireGuard]\nPrivateKey=made-up=\nListenPort=51820\n",
+            )
+            .file("/etc/netplan/a.yaml", "    \"cafe\": {password: made-up}\n    dhcp4: true\n")
+            .file("/etc/sysconfig/network-scripts/keys-wlan0", "KEY=made-up\n");
+        let collected = Trial::of(Network::default()).on(host);
+        for entry in
+            ["etc/network/interfaces", "etc/systemd/network/wg.netdev", "etc/netplan/a.yaml"]
+        {
+            let text = collected.text(entry);
+            assert!(text.contains("(left out)") && !text.contains("made"), "{text}");
+        }
+        assert!(collected.text("etc/network/interfaces").contains("wpa-ssid cafe"));
+        assert!(!collected.paths().iter().any(|path| path.contains("keys-")));
+    }
+
+    #[test]
+    fn what_is_refused_is_said_beforehand() {
+        let host =
+            FakeHost::new().denied("/etc/netplan/a.yaml").file("/etc/network/interfaces", "");
+        let refused = Network::default().refused(&host, &Window::default());
+        assert_eq!(refused, ["/etc/netplan/a.yaml"]);
+    }
+
+    #[test]
+    fn a_host_whose_kernel_tells_nothing_has_what_its_files_say() {
         let interface = Interface {
             name: "eth0".into(),
             addresses: vec!["192.0.2.1/24".into()],
-            mtu: 1500,
             ..Interface::default()
         };
         let host = FakeHost::new()
             .interface(interface)
             .file("/sys/class/net/eth0/operstate", "up\n")
-            .file("/sys/class/net/eth0/statistics/rx_dropped", "7\n");
+            .network(NetworkTable::Routes, b"odd");
         let collected = Trial::of(Network::default()).on(host);
-        let interfaces: Value = serde_json::from_str(collected.text("interfaces.json")).unwrap();
+        let interfaces = parsed(&collected, "interfaces.json");
         assert_eq!(interfaces[0]["state"], "up");
         assert_eq!(interfaces[0]["addresses"], json!(["192.0.2.1/24"]));
-        assert_eq!(interfaces[0]["received"]["dropped"], 7);
-    }
-
-    #[test]
-    fn rules_of_a_loaded_firewall_are_listed() {
-        let host = FakeHost::new()
-            .file("/proc/modules", "nf_tables 311296 0 - Live 0x0\n")
-            .command("nft list ruleset", "table inet filter {}\n");
-        let collected = Trial::of(Network::default()).on(host);
-        assert_eq!(collected.text("nftables.txt"), "table inet filter {}\n");
+        assert_eq!(parsed(&collected, "routes.json"), json!([]));
+        assert_eq!(collected.status(), Status::Complete);
     }
 }

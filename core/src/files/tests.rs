@@ -4,7 +4,7 @@ use crate::{
     bundle::Status,
     host::{
         CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, Machine,
-        Process, Usage,
+        NetworkTable, NetworkTables, Process, Usage,
     },
     profile::Binary,
     testkit::{Collected, FakeHost, Trial},
@@ -273,6 +273,9 @@ impl Host for Vanishing {
     }
     fn interfaces(&self) -> Vec<Interface> {
         self.0.interfaces()
+    }
+    fn network(&self, table: NetworkTable) -> io::Result<NetworkTables> {
+        Host::network(&self.0, table)
     }
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {
         self.0.spawn(command, deadline)

@@ -1,8 +1,8 @@
 //! The host this process runs on: the one place in core that touches a real host.
 
 use super::{
-    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, Process,
-    Traffic, Usage, connection, file, kernel_log, process,
+    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, NetworkTable,
+    NetworkTables, Process, Traffic, Usage, connection, file, kernel_log, netlink, process,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
@@ -96,6 +96,10 @@ impl Host for Machine {
             .collect();
         interfaces.sort_by(|left, right| left.name.cmp(&right.name));
         interfaces
+    }
+
+    fn network(&self, table: NetworkTable) -> io::Result<NetworkTables> {
+        netlink::ask(table)
     }
 
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {

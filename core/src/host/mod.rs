@@ -7,6 +7,7 @@ mod family;
 mod file;
 mod kernel_log;
 mod machine;
+mod netlink;
 mod process;
 mod tree;
 
@@ -67,6 +68,9 @@ pub trait Host: Send + Sync {
 
     /// The network interfaces, by name.
     fn interfaces(&self) -> Vec<Interface>;
+
+    /// A table of the kernel's network stack, of the network namespace that this process is in.
+    fn network(&self, table: NetworkTable) -> io::Result<NetworkTables>;
 
     /// Starts a command in a process group of its own, with nothing on its standard input.
     ///
@@ -192,6 +196,30 @@ pub struct Traffic {
     pub packets: u64,
     /// Errors.
     pub errors: u64,
+}
+
+/// A table of the kernel's network stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NetworkTable {
+    /// The interfaces.
+    Links,
+    /// Their addresses.
+    Addresses,
+    /// The routes of all tables.
+    Routes,
+    /// Which neighbour has which address.
+    Neighbours,
+    /// Which table of routes is used when.
+    Rules,
+}
+
+/// A table of the kernel's network stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkTables {
+    /// The messages of `rtnetlink(7)` that hold it, one behind the other, each with its header.
+    pub messages: Vec<u8>,
+    /// Whether there were more than could be kept: 16 MiB.
+    pub cut: bool,
 }
 
 /// When a step has to stop, and whether somebody asked for it sooner.

@@ -1,8 +1,8 @@
 //! A host of which only a copy of its files is here: an unpacked report, a mounted disk.
 
 use super::{
-    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, Process,
-    Usage, file,
+    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, NetworkTable,
+    NetworkTables, Process, Usage, file,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::io::Errno;
@@ -163,6 +163,10 @@ impl Host for Tree {
             }
         }
         found.into_values().collect()
+    }
+
+    fn network(&self, _: NetworkTable) -> io::Result<NetworkTables> {
+        Err(unsupported("the kernel's network tables"))
     }
 
     fn spawn(&self, _: &CommandLine, _: &Deadline) -> io::Result<Box<dyn Process>> {

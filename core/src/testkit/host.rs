@@ -7,7 +7,7 @@ mod tree;
 
 use crate::host::{
     CommandLine, Connection, Deadline, Endpoint, FileInfo, FileKind, Host, HostFile, Interface,
-    Process, Usage,
+    NetworkTable, NetworkTables, Process, Usage,
 };
 use command::Script;
 use content::{Content, Gate, OpenFile};
@@ -55,6 +55,7 @@ pub struct FakeHost {
     names: BTreeMap<String, Name>,
     usages: BTreeMap<PathBuf, Usage>,
     interfaces: Vec<Interface>,
+    networks: BTreeMap<NetworkTable, NetworkTables>,
     kernel_log: Option<String>,
     now: Timestamp,
     gate: Arc<Gate>,
@@ -88,6 +89,7 @@ impl FakeHost {
             names: BTreeMap::new(),
             usages: BTreeMap::new(),
             interfaces: Vec::new(),
+            networks: BTreeMap::new(),
             kernel_log: None,
             now: NOW,
             gate: Arc::default(),
@@ -275,6 +277,14 @@ impl FakeHost {
         self
     }
 
+    /// A table of the kernel's network stack. Without it there is none, as in a kernel without a
+    /// network.
+    #[must_use]
+    pub fn network(mut self, table: NetworkTable, messages: impl Into<Vec<u8>>) -> Self {
+        self.networks.insert(table, NetworkTables { messages: messages.into(), cut: false });
+        self
+    }
+
     /// The kernel's log, as `/dev/kmsg` has it. Without it there is none; it is refused if
     /// `/dev/kmsg` is [`denied`](Self::denied).
     #[must_use]
@@ -429,6 +439,10 @@ impl Host for FakeHost {
 
     fn interfaces(&self) -> Vec<Interface> {
         self.interfaces.clone()
+    }
+
+    fn network(&self, table: NetworkTable) -> io::Result<NetworkTables> {
+        self.networks.get(&table).cloned().ok_or(Errno::AFNOSUPPORT.into())
     }
 
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {
