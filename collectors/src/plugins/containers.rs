@@ -233,7 +233,7 @@ mod tests {
             )
             .answers(
                 &endpoint(),
-                "GET /events?stream=false&since=1767225600&until=1767225600",
+                "GET /events?stream=false&since=1767225600&until=1767225600.000000000",
                 ok(r#"{"Type":"container","Action":"start","timeNano":1767225600000000000}"#),
             );
         let collected = Trial::of(Containers::default())

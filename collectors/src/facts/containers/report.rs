@@ -46,13 +46,16 @@ impl Report<'_> {
     pub(crate) fn write(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
         let engine = &self.engine;
         // Whoever is refused here is refused everywhere; one note says so.
-        match engine.json("/version") {
-            Ok(version) => out.json(&engine.entry("version.json"), &version)?,
+        let is_podman = match engine.json("/version") {
+            Ok(version) => {
+                out.json(&engine.entry("version.json"), &version)?;
+                version["Components"].to_string().contains("Podman")
+            }
             Err(error) => {
                 out.failed(&engine.socket.display().to_string(), &error);
                 return Ok(());
             }
-        }
+        };
         for (name, target) in
             [("info", "/info"), ("networks", "/networks"), ("volumes", "/volumes")]
         {
@@ -62,7 +65,7 @@ impl Report<'_> {
         }
         let containers = self.list(out)?;
         self.write_images(out)?;
-        self.write_events(out)?;
+        self.write_events(out, is_podman)?;
         if let Some(size) = self.log_size {
             for container in &containers {
                 self.write_log(out, container, size)?;
@@ -183,14 +186,20 @@ impl Report<'_> {
         )
     }
 
-    fn write_events(&self, out: &mut Output<'_>) -> Result<(), CollectError> {
+    fn write_events(&self, out: &mut Output<'_>, is_podman: bool) -> Result<(), CollectError> {
         let (window, now) = (out.window(), out.host().now());
         let until = window.until.map_or(now, |until| until.min(now));
         let day_before = until.saturating_sub(24.hours()).unwrap_or(until);
         let since = window.since.unwrap_or(day_before);
-        // Without an end, and for Podman without `stream`, the engine would go on for ever.
-        let (since, until) = (since.as_second(), until.as_second());
-        let target = format!("/events?stream=false&since={since}&until={until}");
+        // Without an end, and for Podman without `stream`, the engine would go on for ever. Podman
+        // that keeps events in a file stops reading it at that time, wherever it is then: it gets
+        // a second, and what is newer is left out here.
+        let end = if is_podman {
+            (now.as_second() + 1).to_string()
+        } else {
+            format!("{}.{:09}", until.as_second(), until.subsec_nanosecond().max(0))
+        };
+        let target = format!("/events?stream=false&since={}&until={end}", since.as_second());
         let answer = match self.engine.answer(&target, LONGEST_ANSWER) {
             Ok(answer) => answer,
             Err(error) => {
@@ -201,7 +210,8 @@ impl Report<'_> {
         let mut events: Vec<Event> = Vec::new();
         let mut left_out = 0;
         for line in Lines::new(answer.body) {
-            events.extend(Event::of(&line));
+            let event = Event::of(&line);
+            events.extend(event.filter(|event| event.is_at_most(until)));
             if events.len() == 2 * MOST_EVENTS {
                 events.drain(..MOST_EVENTS);
                 left_out += MOST_EVENTS;

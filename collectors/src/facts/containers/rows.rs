@@ -158,6 +158,11 @@ impl Event {
             attributes,
         })
     }
+
+    /// Whether it happened then or before, to the second.
+    pub(crate) fn is_at_most(&self, until: Timestamp) -> bool {
+        self.time.as_second() <= until.as_second()
+    }
 }
 
 fn short(id: &str) -> String {
