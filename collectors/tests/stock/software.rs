@@ -1,4 +1,6 @@
-//! `packages`, held to `dpkg-query`, `apt-mark` and `rpm`.
+//! `packages` and `config-diff`, held to `dpkg`, `apt-mark`, `debsums` and `rpm`.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make what is looked at")]
 
 use crate::kit::{collected, json, stock};
 use collect_core::{
@@ -157,4 +159,142 @@ fn packages_of_rpm_are_those_of_rpm() {
     assert_eq!(ask("%{SOURCERPM}"), format!("{}-1.0-3.src.rpm", till["source"].as_str().unwrap()));
     let installed: jiff::Timestamp = till["installed"].as_str().unwrap().parse().unwrap();
     assert_eq!(installed.as_second().to_string(), ask("%{INSTALLTIME}"));
+}
+
+/// The paths that differ, by how they do.
+fn differing(collected: &collect_core::testkit::Collected) -> BTreeSet<(String, String)> {
+    let files = json(collected, "files.json");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let files = files.as_array().unwrap().iter();
+    files.map(|file| (text(&file["path"]), text(&file["state"]))).collect()
+}
+
+#[test]
+fn settings_that_differ_are_those_of_debsums() {
+    let Some((said, collected)) = bracketed(&["sh", "-c", "debsums -ce 2>&1; true"], "config-diff")
+    else {
+        return;
+    };
+    let ours: BTreeSet<_> = {
+        let files = json(&collected, "files.json");
+        let files = files.as_array().unwrap().iter();
+        // debsums knows neither ucf nor what is no setting.
+        let files = files.filter(|file| file["by"] == "dpkg" && file["setting"] == true);
+        files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    // `/etc/x`, or `debsums: missing file /etc/x (from y package)`.
+    let theirs: BTreeSet<_> = said
+        .lines()
+        .filter_map(|line| line.split(' ').find(|word| word.starts_with('/')).map(str::to_owned))
+        .collect();
+    assert_eq!(ours, theirs);
+}
+
+/// Installs a package of its own below `root`, and changes what it shipped.
+fn dpkg_root(root: &Path) -> Option<()> {
+    let at = |path: &str| root.join(path).display().to_string();
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let control = "Package: till\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.com>\n\
+                   Description: x\n";
+    write("till/DEBIAN/control", control);
+    write("till/DEBIAN/conffiles", "/etc/till/changed\n/etc/till/gone\n/etc/till/same\n");
+    for name in ["changed", "gone", "same", "no-setting"] {
+        write(&format!("till/etc/till/{name}"), "drawer = closed\n");
+    }
+    // dpkg-deb writes no digests of its own.
+    let digest = stock(&["md5sum", &at("till/etc/till/same")])?;
+    let digest = digest.split(' ').next()?;
+    write("till/DEBIAN/md5sums", &format!("{digest}  etc/till/no-setting\n"));
+    stock(&["dpkg-deb", "--root-owner-group", "--build", &at("till"), &at("till.deb")])?;
+    for folder in ["info", "updates", "triggers"] {
+        fs::create_dir_all(root.join("root/var/lib/dpkg").join(folder)).unwrap();
+    }
+    write("root/var/lib/dpkg/status", "");
+    let log = format!("--log={}", at("log"));
+    let into = format!("--root={}", at("root"));
+    stock(&["dpkg", &into, &log, "--force-not-root", "--install", &at("till.deb")])?;
+    write("root/etc/till/changed", "drawer = open\n");
+    write("root/etc/till/changed.dpkg-dist", "drawer = closed\n");
+    write("root/etc/till/no-setting", "drawer = open\n");
+    fs::remove_file(root.join("root/etc/till/gone")).unwrap();
+    Some(())
+}
+
+/// A host with what is below a folder.
+fn host_of(root: &Path) -> FakeHost {
+    let mut host = FakeHost::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = Path::new("/").join(path.strip_prefix(root).unwrap());
+                host = host.bytes(inside, fs::read(path).unwrap());
+            }
+        }
+    }
+    host
+}
+
+#[test]
+fn files_that_differ_are_those_of_dpkg_verify() {
+    collect_collectors::link();
+    let folder = tempfile::tempdir().unwrap();
+    if dpkg_root(folder.path()).is_none() {
+        return;
+    }
+    let root = folder.path().join("root");
+    let collected = Trial::plugin("config-diff", "").on(host_of(&root));
+    let argv = format!("--root={}", root.display());
+    let Some(said) = stock(&["sh", "-c", "dpkg \"$0\" --verify || true", &argv]) else {
+        return;
+    };
+    let theirs: BTreeSet<_> = said
+        .lines()
+        .map(|line| {
+            let path = line.split_whitespace().last().unwrap().to_owned();
+            let state = if line.starts_with("missing") { "missing" } else { "changed" };
+            (path, state.to_owned())
+        })
+        .collect();
+    assert_eq!(theirs.len(), 3, "{said}");
+    assert_eq!(differing(&collected), theirs);
+    let diff = collected.text("diffs/etc/till/changed.diff");
+    assert!(diff.ends_with("-drawer = closed\n+drawer = open\n"), "{diff}");
+    assert_eq!(collected.text("/etc/till/no-setting"), "drawer = open\n");
+}
+
+#[test]
+fn settings_of_rpm_that_differ_are_those_of_rpm() {
+    collect_collectors::link();
+    let folder = tempfile::tempdir().unwrap();
+    if rpm_database(folder.path()).is_none() {
+        return;
+    }
+    let root = folder.path().join("root");
+    fs::write(root.join("etc/till.conf"), "closed for today\n").unwrap();
+    let host = || {
+        FakeHost::new()
+            .file("/var/lib/rpm/rpmdb.sqlite", "")
+            .file("/etc/till.conf", "closed for today\n")
+    };
+    let asked = Arc::new(host());
+    Trial::plugin("config-diff", "").gather(Arc::clone(&asked) as Arc<dyn Host>);
+    let asked = asked.touched();
+    let question = asked.iter().find_map(|touched| touched.strip_prefix("$ ")).expect("rpm");
+    let at = format!("rpm --root {} \"$@\" || true", root.display());
+    let mut argv = vec!["sh", "-c", &at];
+    argv.extend(question.split(' '));
+    let Some(said) = stock(&argv) else {
+        return;
+    };
+    let collected = Trial::plugin("config-diff", "").on(host().command(question, said));
+    let changed = ("/etc/till.conf".to_owned(), "changed".to_owned());
+    assert_eq!(differing(&collected), BTreeSet::from([changed]));
 }

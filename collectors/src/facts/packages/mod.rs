@@ -6,6 +6,7 @@ pub(crate) mod dpkg;
 pub(crate) mod languages;
 pub(crate) mod pacman;
 pub(crate) mod rpm;
+pub(crate) mod shipped;
 
 use jiff::Timestamp;
 use serde::Serialize;

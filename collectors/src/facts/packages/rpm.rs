@@ -32,6 +32,32 @@ pub(crate) fn query() -> CommandLine {
     CommandLine { env: vec![("LC_ALL".into(), "C.UTF-8".into())], ..CommandLine::new(words) }
 }
 
+/// The command that says which settings differ from what was shipped. It runs no scripts of packages,
+/// and looks at no dependencies.
+pub(crate) fn verify() -> CommandLine {
+    let words = ["rpm", "-Va", "--configfiles", "--nodeps", "--noscripts", "--nosignature"];
+    CommandLine { env: vec![("LC_ALL".into(), "C.UTF-8".into())], ..CommandLine::new(words) }
+}
+
+/// A line of that, as `S.5....T.  c /etc/till` or `missing     c /etc/till` (`rpm(8)`): how the file
+/// differs, and its path.
+pub(crate) fn differing(line: &str) -> Option<(&'static str, &str)> {
+    let (flags, rest) = line.split_once(' ')?;
+    let (_kind, path) = rest.split_once('/')?;
+    let path = &rest[rest.len() - path.len() - 1..];
+    let state = match flags {
+        "missing" => "missing",
+        _ if flags.len() < 8 || !flags.bytes().all(|flag| b".?SM5DLUGTPC".contains(&flag)) => {
+            return None;
+        }
+        // The digest, or where a link leads to.
+        _ if flags.contains(['5', 'L']) => "changed",
+        _ if flags.as_bytes()[2] == b'?' => "denied",
+        _ => "attributes",
+    };
+    Some((state, path))
+}
+
 /// The packages, by name.
 pub(crate) fn packages(host: &dyn Host, deadline: &Deadline) -> io::Result<Vec<Package>> {
     let mut process = host.spawn(&query(), deadline)?;
