@@ -9,6 +9,7 @@ pub(crate) mod http;
 pub(crate) mod interfaces;
 pub(crate) mod kernel_files;
 pub(crate) mod kernel_log;
+pub(crate) mod kubernetes;
 pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;

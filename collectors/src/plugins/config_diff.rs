@@ -21,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 use std::{
+    fmt::Write,
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -228,7 +229,11 @@ fn digest(host: &dyn Host, path: &str, deadline: &Deadline) -> io::Result<String
         }
         digest.update(&piece[..length]);
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut hexadecimal = String::new();
+    for byte in digest.finalize() {
+        write!(hexadecimal, "{byte:02x}").expect("a String takes every write");
+    }
+    Ok(hexadecimal)
 }
 
 impl ConfigDiff {
@@ -268,13 +273,13 @@ impl ConfigDiff {
             out.truncated(&file.path, "left out: it is longer than `max-file`");
             return Ok(());
         }
-        let Some(now) = self.read(out, Path::new(&file.path))? else {
+        let Some(now) = self.read(out, Path::new(&file.path)) else {
             return Ok(());
         };
         let Some(other) = file.beside.first() else {
             return out.file(&file.path);
         };
-        let Some(other_text) = self.read(out, Path::new(other))? else {
+        let Some(other_text) = self.read(out, Path::new(other)) else {
             return out.file(&file.path);
         };
         let redaction = out.redaction();
@@ -288,7 +293,7 @@ impl ConfigDiff {
     }
 
     /// The text of a file that is no private key.
-    fn read(&self, out: &mut Output<'_>, path: &Path) -> Result<Option<String>, CollectError> {
+    fn read(&self, out: &mut Output<'_>, path: &Path) -> Option<String> {
         let host = out.host();
         let mut bytes = Vec::new();
         let opened = host.canonical(path).and_then(|path: PathBuf| host.open(&path));
@@ -296,11 +301,11 @@ impl ConfigDiff {
             Ok(_) => {}
             Err(error) => {
                 out.failed(&path.display().to_string(), &error);
-                return Ok(None);
+                return None;
             }
         }
         let is_key = memchr::memmem::find(&bytes, PRIVATE_KEY).is_some();
-        Ok((!is_key).then(|| String::from_utf8_lossy(&bytes).into_owned()))
+        (!is_key).then(|| String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

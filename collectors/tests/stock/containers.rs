@@ -1,6 +1,11 @@
 //! `containers`, held to `podman` and `docker`: engines of the test's own, with real containers.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make what is looked at")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests make what is looked at, and say what they skip"
+)]
 
 use crate::kit::{json, stock};
 use collect_core::{

@@ -1,6 +1,11 @@
 //! `packages` and `config-diff`, held to `dpkg`, `apt-mark`, `debsums` and `rpm`.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make what is looked at")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests make what is looked at, and say what they skip"
+)]
 
 use crate::kit::{collected, json, stock};
 use collect_core::{

@@ -119,15 +119,15 @@ impl Report<'_> {
         size: u64,
     ) -> Result<(), CollectError> {
         let window = out.window();
-        let mut target = format!("/containers/{}/logs", container.id);
-        let source = self.engine.source(&target);
-        target += "?stdout=true&stderr=true&timestamps=true";
-        if let Some(since) = window.since {
-            target += &format!("&since={}", since.as_second());
-        }
-        if let Some(until) = window.until {
-            target += &format!("&until={}", until.as_second().saturating_add(1));
-        }
+        let log = format!("/containers/{}/logs", container.id);
+        let source = self.engine.source(&log);
+        let since = window.since.map(|since| format!("&since={}", since.as_second()));
+        let until = window.until.map(|until| format!("&until={}", until.as_second() + 1));
+        let target = format!(
+            "{log}?stdout=true&stderr=true&timestamps=true{}{}",
+            since.unwrap_or_default(),
+            until.unwrap_or_default()
+        );
         let answer = match self.engine.answer(&target, LONGEST_ANSWER) {
             Ok(answer) => answer,
             // Such as those of containers whose log goes elsewhere.
