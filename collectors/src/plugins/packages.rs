@@ -167,7 +167,7 @@ fn summary(host: &dyn Host, packages: &[Package]) -> serde_json::Value {
             .collect::<Vec<_>>(),
         // dpkg keeps its last steps there until it comes to its end.
         "interrupted": !children(host, "/var/lib/dpkg/updates").is_empty(),
-        "foreign-architectures": lines("/var/lib/dpkg/arch").split_first().map(|(_, more)| more),
+        "foreign-architectures": lines("/var/lib/dpkg/arch").get(1..).unwrap_or_default(),
         "reboot-required": exists(host, REBOOT),
         "reboot-required-by": lines(&format!("{REBOOT}.pkgs")),
         "modules-of-running-kernel-are-there": modules_are_there(host),

@@ -59,7 +59,13 @@ impl Report<'_> {
         for (name, target) in
             [("info", "/info"), ("networks", "/networks"), ("volumes", "/volumes")]
         {
-            if let Some(said) = self.ask(out, target) {
+            if let Some(mut said) = self.ask(out, target) {
+                if name == "info"
+                    && let Some(fields) = said.as_object_mut()
+                {
+                    // It identifies the host.
+                    fields.remove("ID");
+                }
                 out.json(&engine.entry(&format!("{name}.json")), &removed(said))?;
             }
         }

@@ -116,7 +116,9 @@ fn times(host: &dyn Host) -> HashMap<String, Timestamp> {
     let lists = children(host, "/var/lib/dpkg/info").into_iter();
     let times = lists.filter_map(|path| {
         let package = name(&path).strip_suffix(".list")?.to_owned();
-        Some((package, host.info(&path).ok()?.modified?))
+        let modified = host.info(&path).ok()?.modified?;
+        // No package manager says it more exactly.
+        Some((package, Timestamp::from_second(modified.as_second()).ok()?))
     });
     times.collect()
 }
