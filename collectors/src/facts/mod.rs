@@ -10,3 +10,4 @@ pub(crate) mod mounts;
 pub(crate) mod settings;
 pub(crate) mod sockets;
 pub(crate) mod table;
+pub(crate) mod utmp;
