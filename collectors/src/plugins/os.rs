@@ -12,27 +12,21 @@ use serde_json::{Value, json};
 
 /// Distribution, uptime, load, locale, failed units.
 ///
-/// Also the host name, pressure, time zone, security modules, cgroups, and whether it is a container
-/// or a virtual machine.
+/// Also the host name, time zone, security modules, and whether it is a container or a virtual
+/// machine.
 ///
-/// From `os-release(5)`, `proc(5)` and <https://docs.kernel.org/accounting/psi.html>. The machine
-/// id is left out: it identifies the host.
+/// From `os-release(5)` and `proc(5)`. The machine id is left out: it identifies the host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Os {}
 
 collect_core::register!("os" => Os as Collector);
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 7] = [
     "/etc/os-release",
     "/proc/loadavg",
     "/proc/uptime",
-    "/proc/pressure/cpu",
-    "/proc/pressure/memory",
-    "/proc/pressure/io",
     "/proc/self/limits",
-    "/proc/self/cgroup",
-    "/proc/1/cgroup",
     "/etc/adjtime",
     "/etc/locale.conf",
     "/etc/default/locale",
@@ -58,7 +52,6 @@ impl Collector for Os {
             "load": value(host, "/proc/loadavg").map(|load| averages(&load)),
             "locale": setting(host, &["/etc/locale.conf", "/etc/default/locale"], "LANG"),
             "init": init(host),
-            "cgroups": cgroups(host),
             "time-synchronised": time_synchronised(host),
             "security": security(host),
             "runs-in": runs_in(host),
@@ -109,16 +102,6 @@ fn init(host: &dyn Host) -> Option<String> {
         Some("systemd".to_owned())
     } else {
         value(host, "/proc/1/comm")
-    }
-}
-
-fn cgroups(host: &dyn Host) -> Option<&'static str> {
-    if exists(host, "/sys/fs/cgroup/cgroup.controllers") {
-        Some("v2")
-    } else if exists(host, "/sys/fs/cgroup/unified/cgroup.controllers") {
-        Some("v1 and v2")
-    } else {
-        exists(host, "/sys/fs/cgroup").then_some("v1")
     }
 }
 
@@ -189,15 +172,6 @@ mod tests {
         assert_eq!(found["container"], "docker");
         assert_eq!(found["virtual-machine"], true);
         assert_eq!(runs_in(&FakeHost::new())["container"], Value::Null);
-    }
-
-    #[test]
-    fn a_unified_hierarchy_is_told_from_the_old_ones() {
-        let old = FakeHost::new().directory("/sys/fs/cgroup/memory");
-        assert_eq!(cgroups(&old), Some("v1"));
-        let new = FakeHost::new().file("/sys/fs/cgroup/cgroup.controllers", "cpu\n");
-        assert_eq!(cgroups(&new), Some("v2"));
-        assert_eq!(cgroups(&FakeHost::new()), None);
     }
 
     #[test]

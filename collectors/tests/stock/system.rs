@@ -49,3 +49,160 @@ fn settings_are_what_sysctl_says() {
         }
     }
 }
+
+#[test]
+fn modules_are_what_lsmod_says() {
+    let Some(listed) = stock(&["lsmod"]) else {
+        return;
+    };
+    let modules = collected("modules", "");
+    if !modules.paths().contains(&"test/modules.json") {
+        // The kernel has none at all.
+        assert_eq!(listed.lines().count(), 1, "{listed}");
+        return;
+    }
+    let modules = json(&modules, "modules.json");
+    let rows = modules.as_array().expect("an array").iter();
+    let loaded: BTreeMap<_, _> = rows
+        .filter(|row| row["built-in"] == false)
+        .map(|row| (row["name"].as_str().expect("a name"), row))
+        .collect();
+    let mut count = 0;
+    for line in listed.lines().skip(1) {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let row = loaded[fields[0]];
+        assert_eq!(row["size"].to_string(), fields[1], "{line}");
+        let uses = row["uses"].as_u64().map_or("-2".to_owned(), |uses| uses.to_string());
+        assert_eq!(uses, fields[2], "{line}");
+        let users: Vec<_> = row["used-by"].as_array().expect("an array").iter().collect();
+        let users: Vec<_> = users.iter().filter_map(|user| user.as_str()).collect();
+        assert_eq!(users.join(","), fields.get(3).copied().unwrap_or_default(), "{line}");
+        count += 1;
+    }
+    assert_eq!(loaded.len(), count);
+}
+
+#[test]
+fn parameters_of_modules_are_what_the_kernel_shows() {
+    let Some(listed) = stock(&["find", "/sys/module", "-path", "*/parameters/*", "-readable"])
+    else {
+        return;
+    };
+    let modules = collected("modules", "");
+    if !modules.paths().contains(&"test/modules.json") {
+        return;
+    }
+    let modules = json(&modules, "modules.json");
+    for row in modules.as_array().expect("an array") {
+        for (name, _) in row["parameters"].as_object().expect("an object") {
+            let path = format!("/sys/module/{}/parameters/{name}", row["name"].as_str().unwrap());
+            assert!(listed.contains(&path), "{path}");
+        }
+    }
+}
+
+/// `some avg10=0.00 …` of a file of pressure.
+fn total(text: &str, kind: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(kind))?;
+    let (_, total) = line.split_once("total=")?;
+    total.parse::<f64>().ok().map(|total| total / 1e6)
+}
+
+#[test]
+fn pressure_lies_between_two_looks() {
+    let look = || {
+        ["cpu", "memory", "io", "irq"]
+            .map(|resource| (resource, stock(&["cat", &format!("/proc/pressure/{resource}")])))
+    };
+    let before = look();
+    let found = collected("pressure", "");
+    let after = look();
+    for ((resource, before), (_, after)) in before.iter().zip(&after) {
+        let (Some(before), Some(after)) = (before, after) else {
+            continue;
+        };
+        let rows = json(&found, "pressure.json");
+        for kind in ["some", "full"] {
+            let mut rows = rows.as_array().expect("an array").iter();
+            let row = rows.find(|row| row["resource"] == *resource && row["kind"] == kind);
+            let Some((earlier, later)) = total(before, kind).zip(total(after, kind)) else {
+                assert!(row.is_none(), "{resource} {kind}");
+                continue;
+            };
+            let row = row.unwrap_or_else(|| panic!("no {resource} {kind}"));
+            let now = row["total"].as_f64().expect("seconds");
+            assert!((earlier..=later).contains(&now), "{earlier} {now} {later}");
+            for share in ["avg10", "avg60", "avg300"] {
+                let share = row[share].as_f64().expect("percent");
+                assert!((0.0..=100.0).contains(&share), "{share}");
+            }
+        }
+    }
+}
+
+/// The paths below a folder that are folders, as `find` lists them, relative to it.
+fn folders(root: &str) -> Option<Vec<String>> {
+    let listed = stock(&["find", root, "-type", "d", "-printf", "/%P\n"])?;
+    let mut folders: Vec<_> = listed.lines().map(str::to_owned).collect();
+    folders.sort();
+    Some(folders)
+}
+
+#[test]
+fn control_groups_are_the_folders_that_find_lists() {
+    let found = collected("cgroups", "");
+    if found.paths().is_empty() {
+        return;
+    }
+    let summary = json(&found, "summary.json");
+    let names = |entry| {
+        let rows = json(&found, entry);
+        let rows = rows.as_array().expect("an array").iter();
+        let mut names: Vec<_> =
+            rows.map(|row| row["cgroup"].as_str().expect("a path").to_owned()).collect();
+        names.sort();
+        names
+    };
+    if let Some(root) = summary["unified"]["mounted"].as_str() {
+        let Some(expected) = folders(root) else { return };
+        assert_eq!(names("cgroups.json"), expected);
+        let rows = json(&found, "cgroups.json");
+        for row in rows.as_array().expect("an array") {
+            let folder = format!("{root}{}", row["cgroup"].as_str().expect("a path"));
+            let number = |file: &str| -> Option<u64> {
+                let text = stock(&["cat", &format!("{folder}/{file}")])?;
+                text.trim().parse().ok()
+            };
+            assert_eq!(row["memory"]["max"].as_u64(), number("memory.max"), "{folder}");
+            assert_eq!(row["memory"]["high"].as_u64(), number("memory.high"), "{folder}");
+            assert_eq!(row["pids"]["max"].as_u64(), number("pids.max"), "{folder}");
+            assert_eq!(row["cpu"]["weight"].as_u64(), number("cpu.weight"), "{folder}");
+        }
+    }
+    let old = summary["version-1"].as_array().expect("an array");
+    if !old.is_empty() {
+        let mut expected: Vec<_> = old
+            .iter()
+            .flat_map(|tree| folders(tree["mounted"].as_str().expect("a path")))
+            .flatten()
+            .collect();
+        expected.sort();
+        expected.dedup();
+        assert_eq!(names("cgroups-v1.json"), expected);
+    }
+}
+
+#[test]
+fn the_first_processes_groups_are_those_of_proc() {
+    let Some(listed) = stock(&["cat", "/proc/1/cgroup"]) else { return };
+    let found = collected("cgroups", "");
+    if found.paths().is_empty() {
+        return;
+    }
+    let summary = json(&found, "summary.json");
+    for line in listed.lines() {
+        let fields: Vec<_> = line.splitn(3, ':').collect();
+        let controllers = if fields[1].is_empty() { "unified" } else { fields[1] };
+        assert_eq!(summary["first-process"][controllers], fields[2], "{line}");
+    }
+}
