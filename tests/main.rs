@@ -28,6 +28,8 @@ mod identities;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod linux;
+#[cfg(test)]
 mod own_secrets;
 #[cfg(test)]
 mod policy;
