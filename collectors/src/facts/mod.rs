@@ -10,6 +10,7 @@ pub(crate) mod kernel_log;
 pub(crate) mod listing;
 pub(crate) mod mounts;
 pub(crate) mod pressure;
+pub(crate) mod processors;
 pub(crate) mod refusals;
 pub(crate) mod settings;
 pub(crate) mod settings_files;

@@ -1,6 +1,7 @@
 //! The collectors of the system itself, held to the tools of util-linux, procps, kmod and systemd.
 
-use crate::kit::{collected, json, stock};
+use crate::kit::{collected, json, stock, stock_json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Settings that count: they are other ones at every look.
@@ -204,5 +205,109 @@ fn the_first_processes_groups_are_those_of_proc() {
         let fields: Vec<_> = line.splitn(3, ':').collect();
         let controllers = if fields[1].is_empty() { "unified" } else { fields[1] };
         assert_eq!(summary["first-process"][controllers], fields[2], "{line}");
+    }
+}
+
+/// The fields of `lscpu -J`, by name.
+fn lscpu() -> Option<BTreeMap<String, String>> {
+    let listed = stock_json(&["lscpu", "-J"])?;
+    let mut fields = BTreeMap::new();
+    let mut open = vec![&listed["lscpu"]];
+    while let Some(level) = open.pop() {
+        for field in level.as_array().into_iter().flatten() {
+            let name = field["field"].as_str().expect("a name").trim_end_matches(':').to_owned();
+            let data = field["data"].as_str().unwrap_or_default().to_owned();
+            fields.insert(name, data);
+            open.push(&field["children"]);
+        }
+    }
+    Some(fields)
+}
+
+#[test]
+fn processors_are_what_lscpu_says() {
+    let Some(expected) = lscpu() else {
+        return;
+    };
+    let cpu = collected("cpu", "");
+    let summary = json(&cpu, "summary.json");
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut compared = 0;
+    let mut same = |field: &str, found: String| {
+        if let Some(expected) = expected.get(field) {
+            assert_eq!(&found, expected, "{field}");
+            compared += 1;
+        }
+    };
+    same("Architecture", text(&summary["architecture"]));
+    same("CPU(s)", json(&cpu, "cpus.json").as_array().expect("an array").len().to_string());
+    same("Vendor ID", text(&summary["vendor"]));
+    same("Model name", text(&summary["model"]));
+    same("CPU family", text(&summary["family"]));
+    same("Model", text(&summary["model-number"]));
+    same("Stepping", text(&summary["stepping"]));
+    same("Address sizes", text(&summary["address-sizes"]));
+    same("BogoMIPS", format!("{:.2}", summary["bogomips"].as_f64().unwrap_or_default()));
+    let number = |name: &str| summary[name].as_u64().expect("a number");
+    same("Socket(s)", number("sockets").to_string());
+    same("Core(s) per socket", (number("cores") / number("sockets")).to_string());
+    same("Thread(s) per core", (number("threads") / number("cores")).to_string());
+    same("NUMA node(s)", summary["nodes"].as_object().expect("an object").len().to_string());
+    let flags = summary["flags"].as_array().expect("an array").iter();
+    same("Flags", flags.filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
+    assert!(compared > 8, "{compared}");
+    for (name, state) in summary["vulnerabilities"].as_object().expect("an object") {
+        let name = name.replace('_', " ");
+        let found = expected
+            .iter()
+            .find(|(field, _)| field.to_lowercase().trim_start_matches("vulnerability ") == name);
+        let (_, expected) = found.unwrap_or_else(|| panic!("lscpu has no {name}"));
+        // lscpu writes a semicolon where the kernel has a colon.
+        let plain = |text: &str| text.replace([';', ':'], "");
+        assert_eq!(plain(state.as_str().expect("text")), plain(expected), "{name}");
+    }
+}
+
+#[test]
+fn places_of_processors_are_what_lscpu_says() {
+    let Some(listed) = stock(&["lscpu", "-y", "-a", "-p=CPU,ONLINE,CORE,SOCKET,NODE"]) else {
+        return;
+    };
+    let cpus = json(&collected("cpu", ""), "cpus.json");
+    let lines: Vec<_> = listed.lines().filter(|line| !line.starts_with('#')).collect();
+    let cpus = cpus.as_array().expect("an array");
+    assert_eq!(cpus.len(), lines.len());
+    for (cpu, line) in cpus.iter().zip(lines) {
+        let fields: Vec<_> = line.split(',').collect();
+        assert_eq!(cpu["cpu"].to_string(), fields[0], "{line}");
+        assert_eq!(if cpu["online"] == true { "Y" } else { "N" }, fields[1], "{line}");
+        for (name, expected) in ["core", "socket", "node"].into_iter().zip(&fields[2..]) {
+            if !expected.is_empty() && *expected != "-" {
+                assert_eq!(cpu[name].to_string(), *expected, "{name} of {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn caches_are_what_lscpu_says() {
+    let Some(listed) = stock_json(&["lscpu", "-B", "-C", "-J"]) else {
+        return;
+    };
+    let cpu = collected("cpu", "");
+    for expected in listed["caches"].as_array().expect("an array") {
+        let rows = json(&cpu, "caches.json");
+        let mut rows = rows.as_array().expect("an array").iter();
+        let row = rows.find(|row| row["name"] == expected["name"]).expect("a cache of that name");
+        let number = |value: &Value| value.to_string().trim_matches('"').to_owned();
+        for (name, theirs) in
+            [("size", "one-size"), ("ways", "ways"), ("sets", "sets"), ("line", "coherency-size")]
+        {
+            if !expected[theirs].is_null() {
+                assert_eq!(number(&row[name]), number(&expected[theirs]), "{name} of {row}");
+            }
+        }
+        let all = row["size"].as_u64().unwrap() * row["instances"].as_u64().unwrap();
+        assert_eq!(all.to_string(), number(&expected["all-size"]), "{row}");
     }
 }
