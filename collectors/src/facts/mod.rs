@@ -1,5 +1,6 @@
 //! What the plugins that describe the host share: reading, decoding and laying out its facts.
 
+pub(crate) mod boots;
 pub(crate) mod cgroups;
 pub(crate) mod command_lines;
 pub(crate) mod counters;

@@ -1,6 +1,7 @@
 //! The collectors of the system itself, held to the tools of util-linux, procps, kmod and systemd.
 
 use crate::kit::{collected, json, stock, stock_json};
+use collect_core::testkit::{FakeHost, Trial};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -399,4 +400,87 @@ fn the_size_of_a_page_and_of_slab_are_what_the_tools_say() {
         compared += 1;
     }
     assert!(compared > 5, "{compared}");
+}
+
+#[test]
+fn the_start_is_what_uptime_says() {
+    let Some(since) = stock(&["uptime", "-s"]) else {
+        return;
+    };
+    let summary = json(&collected("boot", ""), "summary.json");
+    let booted: jiff::Timestamp = summary["booted"].as_str().expect("a time").parse().unwrap();
+    let since: jiff::civil::DateTime = since.trim().parse().expect("a time");
+    let since = since.to_zoned(jiff::tz::TimeZone::system()).expect("a time").timestamp();
+    // uptime takes it from the clock and the uptime, which are rounded.
+    assert!(booted.duration_since(since).as_secs().abs() <= 1, "{booted} {since}");
+}
+
+/// A record of wtmp as glibc writes it on x86-64 (`utmp(5)`).
+#[cfg(target_arch = "x86_64")]
+fn record(kind: i16, process: i32, line: &str, user: &str, host: &str, seconds: i32) -> Vec<u8> {
+    let mut bytes = vec![0; 384];
+    let mut put = |at: usize, what: &[u8]| bytes[at..at + what.len()].copy_from_slice(what);
+    put(0, &kind.to_ne_bytes());
+    put(4, &process.to_ne_bytes());
+    put(8, line.as_bytes());
+    put(44, user.as_bytes());
+    put(76, host.as_bytes());
+    put(340, &seconds.to_ne_bytes());
+    bytes
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn boots_are_what_last_says() {
+    let boot = |at| record(2, 0, "~", "reboot", "6.1.0-1", at);
+    let level = |at, level: u8| record(1, i32::from(level), "~", "runlevel", "6.1.0-1", at);
+    let start = 1_767_000_000;
+    let wtmp = [
+        boot(start),
+        level(start + 20, b'5'),
+        record(7, 700, "tty1", "zoe", "", start + 50),
+        record(8, 700, "tty1", "", "", start + 90),
+        record(1, 0, "~", "shutdown", "6.1.0-1", start + 3600),
+        boot(start + 4000),
+        boot(start + 90_000),
+        level(start + 180_000, b'6'),
+        record(1, 0, "~", "shutdown", "6.1.0-1", start + 180_005),
+        boot(start + 200_000),
+    ]
+    .concat();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wtmp");
+    std::fs::write(&path, &wtmp).unwrap();
+    let path = path.to_str().unwrap();
+    let Some(listed) = stock(&["last", "-x", "--time-format", "iso", "-f", path, "reboot"]) else {
+        return;
+    };
+    let host = FakeHost::new().bytes("/var/log/wtmp", wtmp);
+    let host = host.file("/proc/stat", &format!("btime {}\n", start + 200_000));
+    let boots = json(&Trial::plugin("boot", "").on(host), "boots.json");
+    let boots: Vec<_> = boots.as_array().expect("an array").iter().rev().collect();
+    let listed: Vec<_> = listed.lines().filter(|line| line.starts_with("reboot")).collect();
+    assert_eq!(boots.len(), listed.len());
+    let time = |text: &str| text.parse::<jiff::Timestamp>().expect(text);
+    let mut next_start = None;
+    for (boot, line) in boots.into_iter().zip(listed) {
+        // reboot   system boot  6.1.0-1   START - END (0+01:00)
+        let fields: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(boot["kernel"], fields[3], "{line}");
+        let start = time(boot["started"].as_str().unwrap());
+        assert_eq!(start, time(fields[4]), "{line}");
+        let how = match fields[5..] {
+            ["still", ..] => "running",
+            [_, "crash", ..] => "crash",
+            // Older ones say that it ended with a boot after it, which is no end of this one.
+            [_, end, ..] if next_start.is_some_and(|next| time(end) > next) => "crash",
+            [_, end, ..] => {
+                assert_eq!(time(boot["ended"].as_str().unwrap()), time(end), "{line}");
+                "shutdown"
+            }
+            _ => panic!("{line}"),
+        };
+        assert_eq!(boot["how"], how, "{line}");
+        next_start = Some(start);
+    }
 }
