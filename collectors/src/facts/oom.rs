@@ -70,8 +70,7 @@ impl Kills {
                 ..Self::default()
             };
         } else if let Some(about) = text.strip_prefix("oom-kill:") {
-            let field = |name| field(about, name).map(str::to_owned);
-            self.constraint = field("constraint=");
+            self.constraint = field(about, "constraint=").map(str::to_owned);
             // The values that name groups are the last before the task's; names may hold commas.
             self.limited_cgroup = between(about, "oom_memcg=", ",task_memcg=");
             self.cgroup = between(about, "task_memcg=", ",task=");

@@ -33,7 +33,7 @@ const ONE_PART: MatchOptions = MatchOptions {
 
 /// A setting that a file makes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Configured {
+pub(crate) struct Wanted {
     /// As `sysctl(8)` writes it.
     key: String,
     /// What the last file that names it says.
@@ -62,7 +62,7 @@ pub(crate) fn files(host: &dyn Host) -> Vec<PathBuf> {
 }
 
 /// What the files say, by key, beside what is.
-pub(crate) fn configured(host: &dyn Host, running: &Settings) -> Vec<Configured> {
+pub(crate) fn configured(host: &dyn Host, running: &Settings) -> Vec<Wanted> {
     let mut last = BTreeMap::new();
     let mut wild = BTreeMap::new();
     for path in files(host) {
@@ -89,10 +89,10 @@ pub(crate) fn configured(host: &dyn Host, running: &Settings) -> Vec<Configured>
     found.collect()
 }
 
-fn compare(running: &Settings, key: String, configured: String, file: &Path) -> Configured {
+fn compare(running: &Settings, key: String, configured: String, file: &Path) -> Wanted {
     let running = running.values.get(&key).cloned().flatten();
     let differs = running.as_ref().is_some_and(|running| *running != configured);
-    Configured { key, configured, running, differs, file: file.display().to_string() }
+    Wanted { key, configured, running, differs, file: file.display().to_string() }
 }
 
 fn matches(pattern: &Pattern, key: &str) -> bool {

@@ -20,7 +20,7 @@ const WORD: usize = size_of::<usize>();
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Zone {
     pub(crate) node: u64,
-    pub(crate) zone: String,
+    pub(crate) name: String,
     pub(crate) free: Option<u64>,
     /// Below these the kernel frees memory in haste, in the background, and no more.
     pub(crate) min: Option<u64>,
@@ -59,7 +59,7 @@ pub(crate) fn zones(host: &dyn Host, page: u64) -> Vec<Zone> {
         let free_blocks = free_blocks.flat_map(str::split_whitespace).skip(3);
         zones.push(Zone {
             node,
-            zone: zone.to_owned(),
+            name: zone.to_owned(),
             free: size("free"),
             min: size("min"),
             low: size("low"),
@@ -98,7 +98,7 @@ mod tests {
             .file("/proc/buddyinfo", "Node 0, zone      DMA      1      0      5\nNode 1, zone Normal 2\n");
         let zones = zones(&host, 4096);
         let [zone] = &zones[..] else { panic!("{zones:?}") };
-        assert_eq!((zone.node, zone.zone.as_str(), zone.free), (0, "DMA", Some(3 * 4096)));
+        assert_eq!((zone.node, zone.name.as_str(), zone.free), (0, "DMA", Some(3 * 4096)));
         assert_eq!((zone.low, zone.present), (Some(2 * 4096), Some(8 * 4096)));
         assert_eq!(zone.free_blocks, [1, 0, 5]);
     }

@@ -114,11 +114,11 @@ fn known(
     let list = ["journalctl", "--no-pager", "--quiet", "--utc", "--list-boots"];
     let mut boots = of_journal(&output(out, &list)?);
     if let [.., previous, _] = &mut boots[..] {
-        let last =
+        let newest =
             ["journalctl", "--no-pager", "--quiet", "--boot=-1", "--lines=1", "--output=json"];
-        let last: Option<Value> = serde_json::from_str(output(out, &last)?.trim()).ok();
-        let message = last.as_ref().and_then(|last| last["MESSAGE_ID"].as_str());
-        previous.how = last.as_ref().map(|_| match message {
+        let entry: Option<Value> = serde_json::from_str(output(out, &newest)?.trim()).ok();
+        let message = entry.as_ref().and_then(|entry| entry["MESSAGE_ID"].as_str());
+        previous.how = entry.as_ref().map(|_| match message {
             Some(JOURNAL_STOPPED) => Ended::Shutdown,
             _ => Ended::Crash,
         });

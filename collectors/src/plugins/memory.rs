@@ -81,7 +81,7 @@ impl Collector for Memory {
         out.json("vmstat.json", &vmstat)?;
         listing::write(out, "swaps", ["device", "type", "size", "used", "priority"], &swaps)?;
         let columns =
-            ["node", "zone", "free", "min", "low", "high", "present", "managed", "free-blocks"];
+            ["node", "name", "free", "min", "low", "high", "present", "managed", "free-blocks"];
         listing::write(out, "zones", columns, &zones)?;
         write_slab(out, page)?;
         write_kills(out)

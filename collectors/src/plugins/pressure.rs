@@ -6,7 +6,7 @@ use crate::facts::{
     listing,
     pressure::{Pressure as Waits, Stall},
 };
-use collect_core::{CollectError, Collector, Output, host::Host};
+use collect_core::{CollectError, Collector, Output};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -33,13 +33,19 @@ pub(crate) struct Groups {
 }
 
 impl Trees {
-    /// What is mounted, each tree once.
+    /// What is mounted and not covered by another mount, each tree once.
     pub(crate) fn mounted(host: &dyn Host) -> Self {
         let mut trees = Self::default();
         let mut seen = BTreeSet::new();
         let table = value(host, "/proc/self/mountinfo").unwrap_or_default();
-        for mount in table.lines().filter_map(|line| MountInfo::from_line(line).ok()) {
-            if !mount.fs_type.starts_with("cgroup") || !seen.insert(mount.majmin) {
+        let mounts = table.lines().filter_map(|line| MountInfo::from_line(line).ok());
+        let mounts: Vec<_> = mounts.collect();
+        let covered: BTreeSet<_> =
+            mounts.iter().map(|mount| (mount.pid, mount.mount_point.clone())).collect();
+        for mount in mounts {
+            let is_covered = covered.contains(&(mount.mnt_id, mount.mount_point.clone()));
+            let is_wanted = mount.fs_type.starts_with("cgroup") && !is_covered;
+            if !is_wanted || !seen.insert(mount.majmin) {
                 continue;
             }
             if mount.fs_type == "cgroup2" {

@@ -84,7 +84,7 @@ fn add(host: &dyn Host, folder: &Path, controller: &str, group: &mut Group) {
             }
         }
         "freezer" => {
-            group.frozen = value(host, folder.join("freezer.state")).map(|state| state != "THAWED")
+            group.frozen = value(host, folder.join("freezer.state")).map(|state| state != "THAWED");
         }
         "blkio" => {
             for line in text("blkio.throttle.io_service_bytes").lines() {
