@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 /// files set, with what they are now and whether that differs; the files themselves are copied.
 ///
 /// From `proc_sys(5)` and `sysctl.d(5)`. Keys of the network (`stable_secret`, `tcp_fastopen_key`)
-/// are not read, nor what reading would change. Some fifty settings are for root only.
+/// are not read, nor what reading would change. Some settings are for root only.
 ///
 /// ```toml
 /// [collect.sysctl]
