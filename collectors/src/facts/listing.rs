@@ -17,13 +17,21 @@ pub(crate) fn write<const N: usize>(
     rows: &[impl Serialize],
 ) -> Result<(), CollectError> {
     out.json(&format!("{name}.json"), &rows)?;
+    out.text(&format!("{name}.txt"), &table(columns, rows)?)
+}
+
+/// Only the table, where it has fewer rows than the JSON.
+pub(crate) fn table<const N: usize>(
+    columns: [&str; N],
+    rows: &[impl Serialize],
+) -> Result<String, CollectError> {
     let mut table = Table::new(columns.map(|column| column.to_uppercase().replace('.', "-")));
     for row in rows {
         let row = serde_json::to_value(row);
         let row = row.map_err(|error| CollectError::Failed(error.to_string()))?;
         table.row(columns.map(|column| cell(at(&row, column))));
     }
-    out.text(&format!("{name}.txt"), &table.to_string())
+    Ok(table.to_string())
 }
 
 /// The same if there is a row; nothing otherwise.

@@ -1,9 +1,8 @@
-//! The kernel: version, command line, modules, settings, taint flags, log and crash records.
+//! The kernel: version, command line, taint flags, log and crash records.
 
 use crate::facts::{
     kernel_files::{boot_time, number, value},
     kernel_log,
-    settings::settings,
 };
 use collect_core::{CollectError, Collector, Output, Window, host::Host};
 use schemars::JsonSchema;
@@ -11,13 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 use std::io;
 
-/// Kernel version, modules, settings and log.
+/// Kernel version, taint flags and log.
 ///
-/// Also the command line, taint flags, interrupts and memory counters, every readable setting
-/// (`sysctl.txt`), the log of this boot (`kernel-log.txt`) and what the firmware kept of crashes
-/// before it.
+/// Also the command line, interrupts, the log of this boot (`kernel-log.txt`) and what the firmware
+/// kept of crashes before it. Its settings are what `sysctl` gathers, its modules what `modules` does.
 ///
-/// From `proc(5)`, `proc_sys(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
+/// From `proc(5)`, <https://docs.kernel.org/admin-guide/tainted-kernels.html> and
 /// <https://docs.kernel.org/admin-guide/pstore-blk.html>. The log needs root where
 /// `kernel.dmesg_restrict` is 1; the records of crashes always do.
 ///
@@ -35,16 +33,8 @@ pub(crate) struct Kernel {}
 
 collect_core::register!("kernel" => Kernel as Collector);
 
-const FILES: [&str; 8] = [
-    "/proc/version",
-    "/proc/cmdline",
-    "/proc/modules",
-    "/proc/interrupts",
-    "/proc/softirqs",
-    "/proc/stat",
-    "/proc/vmstat",
-    "/proc/buddyinfo",
-];
+const FILES: [&str; 5] =
+    ["/proc/version", "/proc/cmdline", "/proc/interrupts", "/proc/softirqs", "/proc/stat"];
 
 /// Where the log is read.
 const LOG: &str = "/dev/kmsg";
@@ -85,13 +75,11 @@ impl Collector for Kernel {
             "booted": boot_time(host),
             "command-line": value(host, "/proc/cmdline"),
             "tainted": number(host, "/proc/sys/kernel/tainted").map(taints),
-            "modules": value(host, "/proc/modules").map_or(0, |modules| modules.lines().count()),
         });
         out.json("summary.json", &summary)?;
         for path in FILES {
             out.file(path)?;
         }
-        out.text("sysctl.txt", &settings(out.host(), out.deadline()))?;
         kernel_log::write(out)?;
         copy_crashes(out)
     }
@@ -153,7 +141,6 @@ mod tests {
             "warn   [    1.500000] low memory\ninfo   [    2.000000] better\n"
         );
         assert_eq!(collected.text("/sys/fs/pstore/dmesg-efi-1"), "Oops\n");
-        assert_eq!(collected.text("sysctl.txt"), "kernel.tainted = 1\n");
         assert!(collected.text("summary.json").contains("proprietary"));
         assert_eq!(collected.status(), Status::Complete);
     }

@@ -4,37 +4,32 @@ use crate::facts::{
     kernel_files::{boot_time, exists, parsed, value},
     present,
 };
-use collect_core::{
-    CollectError, Collector, Output,
-    host::{CommandLine, Host},
-};
+use collect_core::{CollectError, Collector, Output, host::Host};
 use procfs::Uptime;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Distribution, uptime, load, locale, failed units.
+/// Distribution, uptime, load, locale.
 ///
-/// Also the host name, pressure, time zone, cgroups, and whether it is a container or a virtual
-/// machine.
+/// Also the host name, time zone, and whether it is a container or a virtual machine.
 ///
-/// From `os-release(5)`, `proc(5)` and <https://docs.kernel.org/accounting/psi.html>. The machine
-/// id is left out: it identifies the host.
+/// From `os-release(5)` and `proc(5)`. The machine id is left out: it identifies the host.
+///
+/// ```toml
+/// [collect.os]
+/// use = "os"
+/// ```
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Os {}
 
 collect_core::register!("os" => Os as Collector);
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 5] = [
     "/etc/os-release",
     "/proc/loadavg",
     "/proc/uptime",
-    "/proc/pressure/cpu",
-    "/proc/pressure/memory",
-    "/proc/pressure/io",
-    "/proc/self/cgroup",
-    "/proc/1/cgroup",
     "/etc/locale.conf",
     "/etc/default/locale",
 ];
@@ -59,27 +54,16 @@ impl Collector for Os {
             "load": value(host, "/proc/loadavg").map(|load| averages(&load)),
             "locale": setting(host, &["/etc/locale.conf", "/etc/default/locale"], "LANG"),
             "init": init(host),
-            "cgroups": cgroups(host),
             "runs-in": runs_in(host),
         });
         out.json("summary.json", &summary)?;
-        present::copy(out, &FILES)?;
-        ask_services(out)
+        present::copy(out, &FILES)
     }
 }
 
 /// The load of the last 1, 5 and 15 minutes.
 fn averages(load: &str) -> Vec<f64> {
     load.split(' ').take(3).filter_map(|average| average.parse().ok()).collect()
-}
-
-/// What only a running service knows.
-fn ask_services(out: &mut Output<'_>) -> Result<(), CollectError> {
-    if exists(out.host(), "/run/systemd/system") {
-        let failed = ["systemctl", "--failed", "--full", "--plain", "--no-pager"];
-        out.command("failed-units.txt", &CommandLine::new(failed))?;
-    }
-    Ok(())
 }
 
 /// A setting of the first of these files that has it, as `NAME=value` or `NAME="value"`.
@@ -102,16 +86,6 @@ fn init(host: &dyn Host) -> Option<String> {
         Some("systemd".to_owned())
     } else {
         value(host, "/proc/1/comm")
-    }
-}
-
-fn cgroups(host: &dyn Host) -> Option<&'static str> {
-    if exists(host, "/sys/fs/cgroup/cgroup.controllers") {
-        Some("v2")
-    } else if exists(host, "/sys/fs/cgroup/unified/cgroup.controllers") {
-        Some("v1 and v2")
-    } else {
-        exists(host, "/sys/fs/cgroup").then_some("v1")
     }
 }
 
@@ -164,15 +138,6 @@ mod tests {
     }
 
     #[test]
-    fn a_unified_hierarchy_is_told_from_the_old_ones() {
-        let old = FakeHost::new().directory("/sys/fs/cgroup/memory");
-        assert_eq!(cgroups(&old), Some("v1"));
-        let new = FakeHost::new().file("/sys/fs/cgroup/cgroup.controllers", "cpu\n");
-        assert_eq!(cgroups(&new), Some("v2"));
-        assert_eq!(cgroups(&FakeHost::new()), None);
-    }
-
-    #[test]
     fn the_summary_stands_beside_the_files_it_was_made_from() {
         let host = FakeHost::new()
             .file("/etc/os-release", "ID=example\nPRETTY_NAME='Example Linux 1'\n")
@@ -192,15 +157,4 @@ mod tests {
         assert_eq!(collected.text("/proc/loadavg"), "0.50 0.25 0.12 1/200 4711\n");
         assert!(!collected.paths().iter().any(|path| path.contains("machine-id")));
     }
-
-    #[test]
-    fn failed_units_are_asked_for_only_where_systemd_runs() {
-        let host = || FakeHost::new().command(FAILED_UNITS, "example.service loaded failed\n");
-        let without = Trial::of(Os::default()).on(host());
-        assert!(!without.paths().contains(&"test/failed-units.txt"));
-        let with = Trial::of(Os::default()).on(host().directory("/run/systemd/system"));
-        assert_eq!(with.text("failed-units.txt"), "example.service loaded failed\n");
-    }
-
-    const FAILED_UNITS: &str = "systemctl --failed --full --plain --no-pager";
 }
