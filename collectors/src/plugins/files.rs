@@ -112,7 +112,11 @@ mod tests {
 
     #[test]
     fn what_only_root_may_read_is_named_before_anything_is_read() {
-        let files = Files { paths: vec!["/etc/app".into(), "/var/log/*".into()], exclude: vec![] };
+        let files = Files {
+            paths: vec!["/etc/app".into(), "/var/log/*".into()],
+            exclude: vec![],
+            times: Times::default(),
+        };
         let window = Window { since: None, until: None };
         let host = FakeHost::new().file("/etc/app/a", "a").denied("/etc/app/key");
         assert_eq!(files.refused(&host, &window), ["/etc/app/key"]);

@@ -26,13 +26,8 @@ pub(crate) struct Os {}
 
 collect_core::register!("os" => Os as Collector);
 
-const FILES: [&str; 5] = [
-    "/etc/os-release",
-    "/proc/loadavg",
-    "/proc/uptime",
-    "/etc/locale.conf",
-    "/etc/default/locale",
-];
+const FILES: [&str; 5] =
+    ["/etc/os-release", "/proc/loadavg", "/proc/uptime", "/etc/locale.conf", "/etc/default/locale"];
 
 impl Collector for Os {
     fn collect(&self, out: &mut Output<'_>) -> Result<(), CollectError> {

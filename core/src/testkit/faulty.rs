@@ -1,9 +1,13 @@
 //! A host of which one thing fails, for tests that try every one.
 
-use crate::host::{CommandLine, Deadline, FileInfo, Host, HostFile, Interface, Process, Usage};
+use crate::host::{
+    CommandLine, Connection, Deadline, Endpoint, FileInfo, Host, HostFile, Interface, NetworkTable,
+    NetworkTables, Process, Usage,
+};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     io::{self, Read, Seek, SeekFrom},
+    net::IpAddr,
     ops::Range,
     path::{Path, PathBuf},
     sync::{
@@ -111,6 +115,18 @@ impl<H: Host> Host for Faulty<H> {
 
     fn interfaces(&self) -> Vec<Interface> {
         self.host.interfaces()
+    }
+
+    fn network(&self, table: NetworkTable) -> io::Result<NetworkTables> {
+        self.fault.pass().and_then(|()| self.host.network(table))
+    }
+
+    fn connect(&self, to: &Endpoint, deadline: &Deadline) -> io::Result<Box<dyn Connection>> {
+        self.fault.pass().and_then(|()| self.host.connect(to, deadline))
+    }
+
+    fn resolve(&self, name: &str, deadline: &Deadline) -> io::Result<Vec<IpAddr>> {
+        self.fault.pass().and_then(|()| self.host.resolve(name, deadline))
     }
 
     fn spawn(&self, command: &CommandLine, deadline: &Deadline) -> io::Result<Box<dyn Process>> {

@@ -48,7 +48,20 @@ impl Odd {
             .as_bytes()
             .iter()
             .fold(7_u64, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(*byte)));
-        Ok(FileInfo { kind, len, modified: None, allocated: len, id: (1, inode), mode: 0o644 })
+        Ok(FileInfo {
+            kind,
+            len,
+            modified: None,
+            allocated: len,
+            id: (1, inode),
+            mode: 0o644,
+            special: None,
+            user: u32::MAX,
+            group: u32::MAX,
+            links: u64::MAX,
+            changed: None,
+            accessed: None,
+        })
     }
 
     pub(super) fn link(&self) -> io::Result<PathBuf> {
