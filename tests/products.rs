@@ -55,7 +55,7 @@ fn ask(port: u16, request: &str) -> Option<String> {
 
 #[test]
 fn the_profile_nginx_takes_its_configuration_and_logs_without_keys_and_visitors() {
-    needs!("age", "age-keygen", "tar", "xz", "nginx");
+    needs!("age", "age-keygen", "tar", "xz", "nginx", "openssl");
     let (collect, key) = (Collect::new(), KeyPair::new());
     let port = free_ports(1)[0];
     let folder = collect.path("nginx");
@@ -67,10 +67,15 @@ fn the_profile_nginx_takes_its_configuration_and_logs_without_keys_and_visitors(
          http {{ access_log {shown}/access.log; client_body_temp_path {shown}/tmp;\n\
          proxy_temp_path {shown}/tmp; fastcgi_temp_path {shown}/tmp; uwsgi_temp_path {shown}/tmp;\n\
          scgi_temp_path {shown}/tmp; proxy_set_header Authorization \"Bearer {secret}\";\n\
-         server {{ listen 127.0.0.1:{port}; root {shown}/html; server_name shop.example.com; }} }}\n"
+         server {{ listen 127.0.0.1:{port}; root {shown}/html; server_name shop.example.com;\n\
+         location /status {{ stub_status; }} }} }}\n"
     );
     let written = collect.write("nginx/conf/nginx.conf", configuration);
-    collect.write("nginx/conf/site.key", "made-up private key of the site");
+    let (key_file, certificate) =
+        (format!("{shown}/conf/site.key"), format!("{shown}/conf/site.pem"));
+    let mut made = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"];
+    made.extend(["-subj", "/CN=shop.example.com", "-keyout", &key_file, "-out", &certificate]);
+    output("openssl", made);
     collect.write("nginx/html/index.html", "hello\n");
     // Its workers give up root's rights.
     for path in [collect.path(""), folder.clone(), folder.join("html")] {
@@ -88,9 +93,15 @@ fn the_profile_nginx_takes_its_configuration_and_logs_without_keys_and_visitors(
         format!("config={shown}/conf"),
         format!("logs={shown}/*.log"),
         "unit=nginx-of-a-test.service".to_owned(),
+        format!("status=http://127.0.0.1:{port}/status"),
     ];
     let bundle = gathered(&collect, &key, "nginx", &set);
     drop(server);
+    let bodies = bundle.entries().into_iter().filter(|entry| entry.starts_with("status/bodies/"));
+    let bodies: String = bodies.map(|entry| bundle.text(&entry)).collect();
+    assert!(bodies.contains("Active connections:"), "{bodies}");
+    let certificates = bundle.text("certificates/certificates.json");
+    assert!(certificates.contains("site.pem"), "{certificates}");
     let entry = |step: &str, name: &str| bundle.text(&format!("{step}{shown}/{name}"));
     let access = entry("service-logs", "access.log");
     assert!(access.contains("GET /missing") && access.contains(" 404 "), "{access}");
@@ -100,7 +111,7 @@ fn the_profile_nginx_takes_its_configuration_and_logs_without_keys_and_visitors(
     assert!(configuration.contains("server_name") && !configuration.contains(secret));
     let manifest = bundle.manifest.to_string();
     assert!(!manifest.contains("site.key"), "no keys, not even their names");
-    for step in ["config", "service-logs", "os", "network"] {
+    for step in ["config", "service-logs", "status", "certificates", "version", "os", "network"] {
         let status = bundle.status(step);
         assert!(["complete", "partial"].contains(&status), "{step}: {status}");
     }
@@ -177,13 +188,40 @@ fn the_profile_postgresql_takes_configuration_and_errors_without_what_rows_hold(
     ask("create role till password 'made-up-5d41402abc4b2a76' nonsense");
     ask("alter system set primary_conninfo = 'host=x password=made-up-5d41402abc4b2a76'");
 
+    // One session holds a row, and another waits for it.
+    let session = |sql: &str| {
+        let url = format!("postgresql://shop@127.0.0.1:{port}/postgres?application_name=till");
+        let mut command = as_postgres(&find("psql").unwrap(), &["-X", "-c", sql, &url]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Server(command.spawn().unwrap())
+    };
+    let update = "update customers set age = 8 where name = 'Madeup Mallory'";
+    let _holds = session(&format!("begin; {update}; select pg_sleep(120)"));
+    let one_has = |condition: &str| {
+        let sql = format!("select 'found ' || count(*) from pg_stat_activity where {condition}");
+        ask(&sql).contains("found 1").then_some(())
+    };
+    let limit = Duration::from_secs(30);
+    wait_for("a row is held", limit, || one_has("wait_event = 'PgSleep'"));
+    let _waits = session(update);
+    wait_for("a session waits", limit, || one_has("cardinality(pg_blocking_pids(pid)) > 0"));
+
     let set = [
+        format!("connection=host=127.0.0.1 port={port} user=shop dbname=postgres"),
         format!("config={data}/*.conf"),
         format!("logs={data}/log/*"),
         "unit=postgresql-of-a-test.service".to_owned(),
     ];
     let bundle = gathered(&collect, &key, "postgresql", &set);
     drop(server);
+    let activity = bundle.text("activity/activity.txt");
+    let waits = activity.lines().find(|line| line.contains("transactionid") && line.contains('{'));
+    let waits = waits.unwrap_or_else(|| panic!("nobody waits:\n{activity}"));
+    assert!(waits.contains("update customers set age"), "{waits}");
+    assert!(!activity.contains("Madeup"), "{activity}");
+    assert!(bundle.text("settings/settings.txt").contains("log_connections"));
+    assert!(bundle.text("databases/databases.txt").contains("| customers"));
+    assert_eq!(bundle.status("replication"), "complete", "{:#?}", bundle.step("replication"));
     let log = bundle.text(&format!("service-logs{data}/log/shop.log"));
     for words in ["duplicate key value", "violates check constraint", "Failing row contains"] {
         assert!(log.contains(words), "{words}: {log}");

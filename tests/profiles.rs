@@ -1,6 +1,7 @@
 //! Profiles: mistakes are reported at once, and what ships is usable.
 
 use crate::kit::Collect;
+use std::fs;
 
 #[test]
 fn five_mistakes_in_one_profile_are_reported_at_once_with_place_and_suggestion() {
@@ -72,10 +73,28 @@ fn a_sink_without_recipients_is_a_mistake() {
 fn the_profiles_that_ship_are_listed_and_good() {
     let collect = Collect::new();
     let listed = collect.run(["profiles"]).expect(0).stdout;
-    for name in ["linux", "komand", "nginx", "postgresql"] {
-        assert!(listed.contains(name), "{listed}");
-        collect.run(["check", name]).expect(0);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let names = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+    let names: Vec<String> = names.collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        assert!(listed.contains(&name), "{name}: {listed}");
+        let mut set = Vec::new();
+        if name == "systemd-service" {
+            set.extend(["--set", "unit=unit-of-a-test.service"]);
+        }
+        collect.run(["check", &name].into_iter().chain(set.clone())).expect(0);
+
+        // And each can be run here, whatever of it there is.
+        let tried = collect.run(["check", "--run", &name, "--json"].into_iter().chain(set));
+        assert!(matches!(tried.code, Some(0 | 3)), "{name}: {}", tried.printed());
+        let printed = tried.printed();
+        for word in ["panicked", "abandoned", "timed-out", "not-started"] {
+            assert!(!printed.contains(&format!("\"{word}\"")), "{name}: {printed}");
+        }
     }
+    assert!(collect.bundles().is_empty(), "nothing is kept");
 }
 
 #[test]

@@ -11,9 +11,12 @@ use toml::de::DeTable;
 
 /// The profiles that are part of the program, so that `collect --profile linux` works from the bare
 /// binary.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 8] = [
+    ("docker-host", include_str!("../../../profiles/docker-host.toml")),
     ("komand", include_str!("../../../profiles/komand.toml")),
+    ("kubernetes-node", include_str!("../../../profiles/kubernetes-node.toml")),
     ("linux", include_str!("../../../profiles/linux.toml")),
+    ("linux-full", include_str!("../../../profiles/linux-full.toml")),
     ("nginx", include_str!("../../../profiles/nginx.toml")),
     ("postgresql", include_str!("../../../profiles/postgresql.toml")),
     ("systemd-service", include_str!("../../../profiles/systemd-service.toml")),
