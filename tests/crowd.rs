@@ -160,7 +160,7 @@ fn a_host_with_thousands_of_processes_and_sockets_is_gathered_within_the_limits(
     assert!(cats.count() >= PROCESSES);
     let tree = bundle.text("processes/tree.txt");
     assert!(tree.lines().filter(|line| line.ends_with(" cat")).count() >= PROCESSES);
-    let sockets = bundle.text("network/sockets.txt");
+    let sockets = bundle.text("sockets/connections.txt");
     let own = sockets.lines().filter(|line| line.contains("127.0.0.1:"));
     assert!(own.count() >= SOCKETS, "{}", sockets.lines().count());
     let size = fs::metadata(collect.bundle()).unwrap().len();

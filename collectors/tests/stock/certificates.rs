@@ -1,6 +1,6 @@
 //! `certificates`, `connect` and `http`, held to `openssl`, with servers of its own on loopback.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make what is looked at")]
+#![expect(clippy::disallowed_methods, reason = "tests make what is looked at")]
 
 use crate::kit::{collected, json, stock};
 use serde_json::Value;

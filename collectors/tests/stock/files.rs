@@ -1,5 +1,5 @@
 //! What is on disk and in logs, held to `find`, `sha256sum`, `tail`, `awk` and `journalctl`.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make what is looked at")]
+#![expect(clippy::disallowed_methods, reason = "tests make what is looked at")]
 
 use crate::kit::{collected, json, stock, stock_json};
 use collect_core::{host::Machine, testkit::Trial, units::TimePoint};

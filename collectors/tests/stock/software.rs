@@ -2,8 +2,6 @@
 
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::unwrap_used,
     reason = "tests make what is looked at, and say what they skip"
 )]
 
