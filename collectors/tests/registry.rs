@@ -6,17 +6,18 @@ use collect_core::{
     bundle::{BundleName, NoteKind, Status, StepRecord},
     event::Event,
     gather::{Resources, gather},
-    host::Host,
+    host::{Host, Machine},
     plan::{Plan, Selection},
     plugin::Plugins,
     profile::{Described, catalogue, examples},
-    testkit::{FakeHost, example, wrong_pages},
+    testkit::{FakeHost, Faulty, example, wrong_pages},
 };
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
+    io::ErrorKind,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -183,10 +184,14 @@ fn run(profile: &Arc<Profile>, host: FakeHost) -> (Vec<StepRecord>, Duration, Ve
     }
     let before = host.touched().iter().filter(|what| what.starts_with("$ ")).count();
     assert_eq!(before, 0, "a dry run starts nothing: {:?}", host.touched());
-    let resources = Resources { threads: None, stop: Arc::default(), spill: std::env::temp_dir() };
     let begun = Instant::now();
-    let gathered = gather(Arc::new(plan), whole, &resources, &|_: &Event| {});
-    (gathered.steps().to_vec(), begun.elapsed(), host.touched())
+    let steps = gathered(plan, whole);
+    (steps, begun.elapsed(), host.touched())
+}
+
+fn gathered(plan: Plan, host: Arc<dyn Host>) -> Vec<StepRecord> {
+    let resources = Resources { threads: None, stop: Arc::default(), spill: std::env::temp_dir() };
+    gather(Arc::new(plan), host, &resources, &|_: &Event| {}).steps().to_vec()
 }
 
 /// Hosts on which everything is there and nothing is what it should be.
@@ -244,6 +249,33 @@ fn a_host_that_refuses_everything_is_no_failure() {
             assert!(!bad.contains(&step.status), "`{name}` is {:?}: {:?}", step.status, step.notes);
         }
         assert!(took < MOMENT, "`{name}` took {took:?}");
+    }
+}
+
+/// On the real host: a process that ends, a device that is pulled out, a file that is rotated away.
+#[test]
+fn what_vanishes_while_it_is_looked_at_is_no_failure() {
+    for (name, profile) in steps() {
+        // What these show is not this host's, and takes long to miss.
+        if ["connect", "http"].contains(&name) {
+            continue;
+        }
+        let look = |at: usize| {
+            let host = Faulty::new(Machine::new(), at, ErrorKind::NotFound);
+            let asked = host.counter();
+            let bundle = BundleName::with_id("test", host.now(), "0000");
+            let plan = Plan::new(Arc::clone(&profile), &Selection::default(), bundle, &host);
+            for step in gathered(plan.unwrap(), Arc::new(host)) {
+                let bad = [Status::Failed, Status::Panicked, Status::TimedOut, Status::Abandoned];
+                let (status, notes) = (step.status, step.notes);
+                assert!(!bad.contains(&status), "`{name}`, {at}: {status:?}: {notes:?}");
+            }
+            asked()
+        };
+        let asked = look(usize::MAX);
+        for at in (0..asked).step_by(asked / 12 + 1) {
+            look(at);
+        }
     }
 }
 

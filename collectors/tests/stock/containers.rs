@@ -40,6 +40,8 @@ struct Engine {
     service: Child,
     socket: String,
     folder: TempDir,
+    /// Files that it makes outside of its folder, if they were not there before.
+    leaves: Vec<&'static Path>,
 }
 
 impl Engine {
@@ -106,7 +108,9 @@ impl Engine {
             println!("skipped: {service:?} is not installed");
             return None;
         };
-        let mut engine = Self { client, service, socket, folder };
+        let leaves = [Path::new("/etc/docker/key.json")];
+        let leaves = leaves.into_iter().filter(|path| !path.exists()).collect();
+        let mut engine = Self { client, service, socket, folder, leaves };
         for _ in 0..300 {
             if engine.run(&["version"]).is_some() && Path::new(&engine.socket).exists() {
                 return Some(engine);
@@ -184,6 +188,9 @@ impl Drop for Engine {
         let id = self.service.id().to_string();
         _ = Command::new("kill").arg(&id).status();
         _ = self.service.wait();
+        for left in &self.leaves {
+            _ = fs::remove_file(left);
+        }
     }
 }
 

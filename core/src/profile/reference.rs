@@ -17,6 +17,9 @@ const WIDTH: usize = 80;
 /// How deep tables within tables are described.
 const DEPTH: usize = 3;
 
+/// What an item of a list begins with.
+const ITEM: &str = "- ";
+
 /// What a ticket system is called; in a profile it is a sink.
 const TICKETS: &str = "ticket system";
 
@@ -74,8 +77,12 @@ fn of_kind<T: ?Sized>(kind: &'static str, registry: &Registry<T>) -> Vec<Page> {
 
 fn page(kind: &str, name: &str, schema: &Value) -> String {
     let mut page = format!("{name} ({kind})\n");
+    let mut in_list = false;
     for paragraph in paragraphs(schema) {
-        _ = write!(page, "\n{}", wrap(&paragraph, 0));
+        let is_item = paragraph.starts_with(ITEM);
+        let gap = if is_item && in_list { "" } else { "\n" };
+        _ = write!(page, "{gap}{}", wrap(&paragraph, 0));
+        in_list = is_item;
     }
     let examples = codes(schema);
     if !examples.is_empty() {
@@ -214,7 +221,7 @@ fn is_secret_source(root: &Value, option: &Value) -> bool {
 
 /// A part of a doc comment.
 enum Block {
-    /// A paragraph, on one line.
+    /// A paragraph or an item of a list, on one line.
     Text(String),
     /// What stands in a fence.
     Code(String),
@@ -240,7 +247,12 @@ fn blocks(schema: &Value) -> Vec<Block> {
                 }
                 code = is_fence.then(String::new);
             }
-            None => words.extend(line.split_whitespace()),
+            None => {
+                if line.trim_start().starts_with(ITEM) && !words.is_empty() {
+                    blocks.push(Block::Text(std::mem::take(&mut words).join(" ")));
+                }
+                words.extend(line.split_whitespace());
+            }
         }
     }
     blocks
@@ -264,14 +276,16 @@ fn codes(schema: &Value) -> Vec<String> {
     codes.collect()
 }
 
-/// Breaks a paragraph into lines with so many spaces before them.
+/// Breaks a paragraph into lines with so many spaces before them; those of an item stand behind its
+/// mark.
 fn wrap(paragraph: &str, indent: usize) -> String {
+    let hanging = if paragraph.starts_with(ITEM) { indent + ITEM.len() } else { indent };
     let mut text = String::new();
     let mut width = 0;
     for word in paragraph.split(' ') {
         let length = word.chars().count();
         if width == 0 || width + 1 + length > WIDTH {
-            let newline = if width == 0 { "" } else { "\n" };
+            let (newline, indent) = if width == 0 { ("", indent) } else { ("\n", hanging) };
             _ = write!(text, "{newline}{:indent$}{word}", "");
             width = indent + length;
         } else {

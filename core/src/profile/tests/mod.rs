@@ -19,6 +19,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Files of the host.
+///
+/// - `DIR/NAME`: each file, whole, or as far as the size of the step goes and what is left of the
+///   budget.
+/// - `list.txt`: their names.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 struct Files {

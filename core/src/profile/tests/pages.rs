@@ -22,6 +22,10 @@ fn the_reference_page_of_a_plugin_is_made_of_its_doc_comments() {
 
 Files of the host.
 
+- `DIR/NAME`: each file, whole, or as far as the size of the step goes and what
+  is left of the budget.
+- `list.txt`: their names.
+
 OPTIONS
 
   exclude  (list of text)
