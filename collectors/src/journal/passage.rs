@@ -22,6 +22,8 @@ const UNSEEN: &str = "not seeing messages from other users";
 const NO_RIGHTS: &str = "insufficient permissions";
 const NO_FILES: &str = "No journal files were found";
 const NO_BOOT: &str = "Data from the specified boot";
+/// Of a unit with wildcards that none matches; one without is merely not found.
+const NO_UNIT: &str = "Failed to add filter for units: No data available";
 
 /// Entries of a journal, to be written as one entry of the bundle.
 pub(crate) struct Passage<'a> {
@@ -248,6 +250,8 @@ impl Passage<'_> {
             out.absent(source, "there are no journal files");
         } else if said.contains(NO_BOOT) {
             out.absent(source, "the journal knows no such boot");
+        } else if said.contains(NO_UNIT) {
+            out.absent(source, "the journal knows no such unit");
         } else {
             for line in lines.iter().take(COMPLAINTS) {
                 out.failed(source, &io::Error::other((*line).to_owned()));

@@ -270,6 +270,8 @@ mod tests {
         let hint = "Hint: You are currently not seeing messages from other users and the system.";
         assert_eq!(status(hint), Status::Denied);
         assert_eq!(status("No journal files were found."), Status::Absent);
+        let no_unit = "Failed to add filter for units: No data available";
+        assert_eq!(status(no_unit), Status::Absent);
         assert_eq!(status("Journal file /x is truncated, ignoring file."), Status::Failed);
     }
 
