@@ -184,12 +184,14 @@ fn is_gap(kind: NoteKind) -> bool {
     !matches!(kind, NoteKind::Info | NoteKind::Absent)
 }
 
+/// Of a command only its program is named, so that there is room for what it said.
 fn said(note: &Note) -> String {
-    let text = if note.source.is_empty() {
-        note.text.clone()
-    } else {
-        format!("{}: {}", note.source, note.text)
+    let source = match note.source.strip_prefix("$ ").and_then(|command| command.split_once(' ')) {
+        Some((program, _)) => format!("$ {program} …"),
+        None => note.source.clone(),
     };
+    let text =
+        if source.is_empty() { note.text.clone() } else { format!("{source}: {}", note.text) };
     one_line(&text)
 }
 
@@ -289,6 +291,16 @@ mod tests {
             redactions: std::collections::BTreeMap::default(),
             notes: notes.collect(),
         }
+    }
+
+    #[test]
+    fn what_a_command_said_is_not_hidden_by_its_arguments() {
+        let note = |source: &str| {
+            said(&Note { kind: NoteKind::Failed, source: source.into(), text: "refused".into() })
+        };
+        assert_eq!(note("$ psql --no-psqlrc --command SELECT"), "$ psql …: refused");
+        assert_eq!(note("$ psql"), "$ psql: refused");
+        assert_eq!(note("/var/log/a b"), "/var/log/a b: refused");
     }
 
     #[test]
