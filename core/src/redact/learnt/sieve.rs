@@ -16,8 +16,7 @@ const ROOM: usize = 4;
 const FEWEST: usize = 512;
 
 /// Which groups of six bytes are in a text, so that it need not be read again to know that
-/// something is not in it. Takes half of the
-/// text's size where that is small, and 128 KiB at most.
+/// something is not in it. Takes half of the text's size where that is small, and 128 KiB at most.
 pub(crate) struct Sieve(Vec<u8>);
 
 impl Sieve {
