@@ -60,6 +60,14 @@ impl Query<'_> {
         command(words)
     }
 
+    /// The command that shows nothing, and warns of what cannot be seen: with `--output=export`
+    /// journalctl keeps that to itself.
+    pub(crate) fn warnings(&self) -> CommandLine {
+        let mut words = self.words();
+        words.push("--lines=0".into());
+        command(words)
+    }
+
     /// How notes call it.
     pub(crate) fn source(&self) -> &str {
         self.directory.unwrap_or("$ journalctl")
