@@ -185,3 +185,12 @@ fn the_text_of_the_journal_has_every_message_in_order() {
     assert_eq!(words(&text), judged);
     assert!(text.contains("second line") && text.contains("größer als üblich"));
 }
+
+#[test]
+fn a_folder_without_journal_files_is_absent_and_no_silence() {
+    needs!("journalctl", "systemd-journal-remote", "age", "age-keygen", "tar", "xz");
+    let bundle = collected(&Journal::new(), "");
+    assert_eq!(bundle.status("journal"), "absent");
+    let notes = bundle.step("journal")["notes"].to_string();
+    assert!(notes.contains("there are no journal files"), "{notes}");
+}
