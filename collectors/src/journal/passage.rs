@@ -17,8 +17,7 @@ use std::io::{self, ErrorKind, Write};
 const COMPLAINTS: usize = 20;
 
 /// What journalctl says when it does not show the messages of others, or nothing at all:
-/// `journal_access_check_and_warn` of systemd; some versions are silent about it where the output is
-/// for programs.
+/// `journal_access_check_and_warn` of systemd.
 const UNSEEN: &str = "not seeing messages from other users";
 const NO_RIGHTS: &str = "insufficient permissions";
 const NO_FILES: &str = "No journal files were found";
@@ -160,8 +159,7 @@ impl Passage<'_> {
             out.truncated(self.query.source(), "the newest entries are left out: no room is left");
         } else {
             let exit = export.into_inner().finish()?;
-            let warnings = self.warnings(out).unwrap_or_default();
-            self.complain(out, &exit, &warnings);
+            self.complain(out, &exit)?;
         }
         if let Some(first) = written.first.filter(|_| !older_left_out) {
             self.begins(out, first)?;
@@ -236,29 +234,37 @@ impl Passage<'_> {
 
     /// What journalctl says about the journal as a whole.
     fn warnings(&self, out: &Output<'_>) -> io::Result<String> {
-        let mut process = out.host().spawn(&self.query.warnings(), out.deadline())?;
+        let mut process = match out.host().spawn(&self.query.warnings(), out.deadline()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
+            process => process?,
+        };
         io::copy(&mut process, &mut io::sink())?;
         Ok(String::from_utf8_lossy(&process.finish()?.stderr).into_owned())
     }
 
     /// Notes what journalctl complained about.
-    fn complain(&self, out: &mut Output<'_>, exit: &Exit, warnings: &str) {
+    fn complain(&self, out: &mut Output<'_>, exit: &Exit) -> io::Result<()> {
         let source = self.query.source();
-        let said = String::from_utf8_lossy(&exit.stderr);
-        let warned = |of: &str| said.contains(of) || warnings.contains(of);
-        let mut lines: Vec<_> =
-            said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        lines.dedup();
         let denied = |text: &str| io::Error::new(ErrorKind::PermissionDenied, text.to_owned());
-        if warned(NO_RIGHTS) {
+        let warnings = self.warnings(out)?;
+        if warnings.contains(NO_RIGHTS) {
             out.failed(source, &denied("no journal may be read; run as root"));
-        } else if warned(UNSEEN) {
+            return Ok(());
+        }
+        if warnings.contains(NO_FILES) {
+            out.absent(source, "there are no journal files");
+            return Ok(());
+        }
+        if warnings.contains(UNSEEN) {
             let text = "only the user's own messages may be read; run as root, or as a member of \
                         the group `systemd-journal` or `adm`";
             out.failed(source, &denied(text));
-        } else if warned(NO_FILES) {
-            out.absent(source, "there are no journal files");
-        } else if said.contains(NO_BOOT) {
+        }
+        let said = String::from_utf8_lossy(&exit.stderr);
+        let mut lines: Vec<_> =
+            said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        lines.dedup();
+        if said.contains(NO_BOOT) {
             out.absent(source, "the journal knows no such boot");
         } else if said.contains(NO_UNIT) {
             out.absent(source, "the journal knows no such unit");
@@ -271,5 +277,6 @@ impl Passage<'_> {
                 out.failed(source, &io::Error::other(text));
             }
         }
+        Ok(())
     }
 }

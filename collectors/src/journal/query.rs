@@ -60,8 +60,8 @@ impl Query<'_> {
         command(words)
     }
 
-    /// The command that shows nothing, and warns of what cannot be seen: with `--output=export`
-    /// journalctl keeps that to itself.
+    /// The command that shows no entry, and warns of what cannot be seen: `--output=export` implies
+    /// `--quiet`.
     pub(crate) fn warnings(&self) -> CommandLine {
         let mut words = self.words();
         words.push("--lines=0".into());

@@ -10,8 +10,8 @@ use serde::Deserialize;
 /// Reads the journal of systemd, by `journalctl`: entries between `since` and `until`, oldest first.
 ///
 /// Where `max-size` is too small for all of them, the newest are kept. Beside the entries,
-/// `boots.txt` lists the boots that the journal knows. A host without systemd is no error; a journal
-/// file that is damaged is named.
+/// `boots.txt` lists the boots that the journal knows. A host without systemd or without journal
+/// files is no error; a journal file that is damaged is named.
 ///
 /// ```toml
 /// [collect.product-journal]
@@ -264,21 +264,22 @@ mod tests {
 
     #[test]
     fn missing_rights_and_damaged_files_are_told_apart() {
-        let status = |said: &str| {
-            let host = FakeHost::new().command_fails(EXPORT, 0, said);
-            Trial::of(Journald::default()).on(host).status()
+        let collected = |warning: &str, said: &str| {
+            let host =
+                FakeHost::new().command_fails(WARNINGS, 0, warning).command_fails(EXPORT, 0, said);
+            Trial::of(Journald::default()).on(host)
         };
-        // What journalctl says only where its output is for people.
-        let warned = |said: &str| {
-            let host = FakeHost::new().command(EXPORT, "").command_fails(WARNINGS, 0, said);
-            Trial::of(Journald::default()).on(host).status()
-        };
+        let warned = |warning: &str| collected(warning, "").status();
+        let status = |said: &str| collected("", said).status();
         let hint = "Hint: You are currently not seeing messages from other users and the system.";
-        for status in [&status as &dyn Fn(&str) -> Status, &warned] {
-            assert_eq!(status(hint), Status::Denied);
-            assert_eq!(status("No journal files were found."), Status::Absent);
-        }
+        assert_eq!(warned(hint), Status::Denied);
+        assert_eq!(warned("No journal files were found."), Status::Absent);
+        let refused = "No journal files were opened due to insufficient permissions.";
+        assert_eq!(collected(&format!("{hint}\n{refused}"), refused).status(), Status::Denied);
         assert_eq!(warned(""), Status::Complete);
+        // Who sees little is still told what is damaged.
+        let notes = collected(hint, "Journal file /x is truncated, ignoring file.").notes();
+        assert!(notes.iter().any(|note| note.contains("/x is truncated")), "{notes:?}");
         let no_unit = "Failed to add filter for units: No data available";
         assert_eq!(status(no_unit), Status::Absent);
         assert_eq!(status("Journal file /x is truncated, ignoring file."), Status::Failed);

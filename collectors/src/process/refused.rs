@@ -22,8 +22,8 @@ impl Refused {
     /// Notes what was refused, if anything was.
     pub(crate) fn note(&self, out: &mut Output<'_>) {
         for (what, (path, count)) in &self.0 {
-            let s = if *count == 1 { "" } else { "es" };
-            let text = format!("{what} of {count} process{s} of others may not be seen");
+            let processes = if *count == 1 { "process" } else { "processes" };
+            let text = format!("{what} of {count} {processes} of others may not be seen");
             out.failed(path, &io::Error::new(ErrorKind::PermissionDenied, text));
         }
     }
