@@ -263,6 +263,8 @@ impl<'c> Copy<'c> {
         let Scrubbed { bytes, counts } = mended;
         if let Some(needles) = needles {
             needles.prove(&bytes)?;
+        } else if self.depth == 0 {
+            self.traces.searchable();
         } else if self.preview.is_none() {
             self.traces.add(&bytes, redaction, room);
         }

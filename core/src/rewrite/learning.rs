@@ -1,9 +1,9 @@
 //! What is learnt in one file is removed from all.
 //!
-//! A file that is written is not touched again unless its sieve lets something through that was
-//! learnt by the end. Sieves of large files mostly do so by chance, so what was written as plain text
-//! is searched then; where it is found, or cannot be looked for, the file is redacted anew, from its
-//! source. Without a target all is read once to learn, and once to show.
+//! What was written as plain text is searched for all that was learnt by the end; of what would have
+//! to be decompressed, its sieve says first whether anything may be in it. Where something is found,
+//! or cannot be looked for, the file is redacted anew, from its source. Without a target all is read
+//! once to learn, and once to show.
 
 use super::{LeftOut, Rewritten, plan::Plan, plan::What};
 use crate::{
@@ -23,8 +23,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// So many bytes the sieves of all files take together. That is enough for some 2 GB of logs; files
-/// beyond are redacted anew if anything was learnt at all.
+/// So many bytes the sieves of all files take together. That is enough for some 2 GB of compressed
+/// logs; files beyond are redacted anew if anything was learnt at all.
 const ROOM: usize = 64 << 20;
 
 /// How much of a file is searched at once.
@@ -45,11 +45,16 @@ pub(super) struct Traces {
     sieves: Vec<Sieve>,
     /// What may be the beginning of a secret that goes on in what comes next.
     tail: Vec<u8>,
-    /// Whether nothing can be said, for lack of room.
+    /// Whether it must be searched to know: it is plain text, or there was no room.
     unknown: bool,
 }
 
 impl Traces {
+    /// Takes plain text, which can be searched when all is learnt.
+    pub(super) fn searchable(&mut self) {
+        self.unknown = true;
+    }
+
     /// Takes what came out.
     pub(super) fn add(&mut self, redacted: &[u8], redaction: &Redaction, room: &Room) {
         if !redaction.learns() || self.unknown {

@@ -7,23 +7,30 @@ use rand::Rng;
 use std::ops::Range;
 use zeroize::Zeroizing;
 
-/// What is looked for first of each form.
+/// No form is shorter; they are sorted by so much of each.
 const HEAD: usize = 8;
+
+/// A text is looked at at every so many bytes.
+const STRIDE: usize = 4;
+
+/// How many bytes are looked at there: of any eight of the text, so many stand at such a place.
+const GRAM: usize = HEAD + 1 - STRIDE;
 
 /// No form is longer; where two segments of a text meet, so much of each is looked at.
 pub(crate) const REACH: usize = 2 << 10;
 
 /// How many marks there are for each form, so that few places pass by chance.
-const MARKS: usize = 64;
+const MARKS: usize = 256;
 
 /// All forms of all learnt secrets.
 ///
 /// An automaton of some hundred thousand patterns would take longer to make than most runs have to
-/// look through; so what is looked up, at every place, are the next eight bytes.
+/// look through; so what is looked up, at every fourth place, are the next five bytes: whether a form
+/// has them among its first eight.
 pub(crate) struct Needles {
     /// Sorted, so that those which begin alike stand together.
     forms: Vec<Zeroizing<Vec<u8>>>,
-    /// One bit for what eight bytes of a form come to.
+    /// One bit for what the bytes come to that are looked up.
     marks: Vec<u64>,
     shift: u32,
     /// What no text of the run can hold: it shows whether it would be found.
@@ -49,8 +56,10 @@ impl Needles {
         let mut marks = vec![0; 1 << (bits - 6)];
         let shift = u64::BITS - bits;
         for form in &forms {
-            let mark = mark(head(form), shift);
-            marks[mark / 64] |= 1 << (mark % 64);
+            for gram in form[..HEAD].windows(GRAM) {
+                let mark = mark(word(gram), shift);
+                marks[mark / 64] |= 1 << (mark % 64);
+            }
         }
         Self { forms, marks, shift, canary }
     }
@@ -63,20 +72,28 @@ impl Needles {
     /// Where they stand in a text: in order, what overlaps joined.
     pub(crate) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        for (at, next) in text.windows(HEAD).enumerate() {
-            let mark = mark(head(next), self.shift);
-            if self.marks[mark / 64] >> (mark % 64) & 1 == 1
-                && let Some(len) = self.longest(&text[at..])
-            {
-                found.push(at..at + len);
+        let mut look = |at: usize, gram: u64| {
+            let mark = mark(gram, self.shift);
+            if self.marks[mark / 64] >> (mark % 64) & 1 == 1 {
+                for from in at.saturating_sub(STRIDE - 1)..=at {
+                    found.extend(self.longest(&text[from..]).map(|len| from..from + len));
+                }
             }
+        };
+        text.windows(HEAD).step_by(STRIDE).enumerate().for_each(|(place, next)| {
+            look(place * STRIDE, word(next));
+        });
+        // Behind these there is at most one place more.
+        let rest = (text.len() + STRIDE).saturating_sub(HEAD) / STRIDE * STRIDE;
+        if let Some(gram) = text.get(rest..rest + GRAM) {
+            look(rest, word(gram));
         }
         joined(found)
     }
 
     /// The length of the longest form that the text begins with.
     fn longest(&self, text: &[u8]) -> Option<usize> {
-        let next = &text[..HEAD];
+        let next = text.get(..HEAD)?;
         let first = self.forms.partition_point(|form| form[..HEAD] < *next);
         let alike = self.forms[first..].iter().take_while(|form| form[..HEAD] == *next);
         alike.filter(|form| text.starts_with(form)).map(|form| form.len()).max()
@@ -160,12 +177,18 @@ impl Border {
     }
 }
 
-fn head(bytes: &[u8]) -> u64 {
-    bytes[..HEAD].try_into().map_or(0, u64::from_le_bytes)
+/// The first bytes of a text, up to eight.
+fn word(text: &[u8]) -> u64 {
+    text.try_into().map_or_else(
+        |_| text.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        u64::from_le_bytes,
+    )
 }
 
-fn mark(head: u64, shift: u32) -> usize {
-    (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize
+/// What the first bytes of a word come to.
+fn mark(word: u64, shift: u32) -> usize {
+    let gram = word << (u64::BITS as usize - 8 * GRAM);
+    (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize
 }
 
 fn joined(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
@@ -212,6 +235,22 @@ mod tests {
             assert!(needles.text(&encoded).contains("[redacted:learnt]"), "{before}");
         }
         assert_eq!(needles.text("harmless"), "harmless");
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_it_stands() {
+        for secret in ["m4deUpv4", "m4deUpv4l", "m4deUpv4lueOth3r"] {
+            let needles = needles(&[secret]);
+            for before in 0..12 {
+                for behind in 0..12 {
+                    let text = [&b".".repeat(before), secret.as_bytes(), &b".".repeat(behind)];
+                    let text = text.concat();
+                    let at = before..before + secret.len();
+                    assert_eq!(needles.find(&text), [at.clone()], "{before} {behind}");
+                    assert!(needles.find(&text[..at.end - 1]).is_empty());
+                }
+            }
+        }
     }
 
     #[test]
