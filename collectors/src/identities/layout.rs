@@ -51,7 +51,8 @@ pub(super) fn runs(text: &[u8], set: &Bytes, shortest: usize, mut each: impl FnM
         let is_likely = match text[at - 6..].first_chunk::<13>() {
             Some(near) => {
                 let have = |place: usize| set.have(near[place]);
-                have(6) && (have(0) && have(3) || have(9) && have(12))
+                // Whether each is there cannot be foretold, so all are looked at and then it is decided.
+                have(6) & (have(0) & have(3) | have(9) & have(12))
             }
             None => set.have(text[at]),
         };

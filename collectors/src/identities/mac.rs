@@ -53,7 +53,8 @@ fn find(text: &[u8], way: Way, found: &mut dyn FnMut(Range<usize>)) {
             let back = |at: &usize| at.checked_sub(3).filter(is_same);
             let first = std::iter::successors(Some(probe), back).take(5).last();
             for at in (first.unwrap_or(probe)..=probe).step_by(3) {
-                if at >= done && text.get(at + 3) == Some(&sign) {
+                let is_sign = |place: usize| text.get(place) == Some(&sign);
+                if at >= done && is_sign(at + 3) && is_sign(at + 12) {
                     done = done.max(group(text, at, found));
                 }
             }

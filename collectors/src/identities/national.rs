@@ -38,8 +38,16 @@ const ANCHORS: &[&str] = &[
 
 pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleError> {
     let pseudonyms = Arc::clone(pseudonyms);
-    let rule = Rule::pattern("national-id", ANCHORS.iter().copied(), NUMBER)?.valid(|value| {
-        (8..=12).contains(&value.iter().filter(|byte| byte.is_ascii_digit()).count())
-    });
+    let rule =
+        Rule::pattern("national-id", ANCHORS.iter().copied(), NUMBER)?.before(may_go_on).valid(
+            |value| (8..=12).contains(&value.iter().filter(|byte| byte.is_ascii_digit()).count()),
+        );
     Ok(rule.replaced(move |value| Some(digits(&pseudonyms, way, "national-id", value, 0))))
+}
+
+/// Whether a number may follow what ends here, and not the rest of a word such as `writing`.
+fn may_go_on(rest: &[u8]) -> bool {
+    // `entity number`, `id`, `number`; or the letters of a number.
+    let word = rest.first().is_some_and(u8::is_ascii_alphabetic);
+    !word || b"einEIN".contains(&rest[0]) || rest.iter().take(4).any(u8::is_ascii_digit)
 }

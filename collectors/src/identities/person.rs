@@ -184,12 +184,16 @@ pub(super) fn rules(
     facts: &HostFacts,
 ) -> Result<Vec<Rule>, RuleError> {
     let mut rules = vec![
-        Rule::pattern("person", KEYS.iter().copied(), &format!("{KEYED}{NAME}"))?.valid(is_person),
+        Rule::pattern("person", KEYS.iter().copied(), &format!("{KEYED}{NAME}"))?
+            .before(|rest| {
+                let sign = |byte: &&u8| b" \t\r\x0b\x0c\\\"':=".contains(byte);
+                begins_name(rest.iter().find(|byte| !sign(byte)))
+            })
+            .valid(is_person),
         Rule::pattern("person", WORDS.iter().copied(), &format!("{SPOKEN}{NAME}"))?
             .before(|rest| {
                 let sign = |byte: &&u8| b" .:".contains(byte);
-                let first = rest.iter().take(4).find(|byte| !sign(byte));
-                first.is_some_and(|&byte| byte.is_ascii_uppercase() || byte >= 0x80)
+                begins_name(rest.iter().take(4).find(|byte| !sign(byte)))
             })
             .valid(is_person),
     ];
@@ -203,6 +207,10 @@ pub(super) fn rules(
         rule.replaced(move |name| Some(pseudonyms.name(NameKind::Person, name).into_bytes()))
     };
     Ok(rules.into_iter().map(replaced).collect())
+}
+
+fn begins_name(byte: Option<&u8>) -> bool {
+    byte.is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80)
 }
 
 fn is_person(name: &[u8]) -> bool {

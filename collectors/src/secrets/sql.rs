@@ -68,9 +68,12 @@ const THIRD: &str = r#"(?i)(?:PDO->__construct|new PDO|mysqli_connect|mysqli->__
 
 pub(super) fn rules() -> Result<Vec<Rule>, RuleError> {
     let mut rules = Vec::new();
-    for (anchors, pattern) in PATTERNS {
-        let pattern = pattern.replace("TEXT", TEXT).replace('~', SPACE);
-        rules.push(Rule::pattern("sql-password", *anchors, &pattern)?.valid(is_literal));
+    for (anchors, expression) in PATTERNS {
+        let pattern = expression.replace("TEXT", TEXT).replace('~', SPACE);
+        let rule = Rule::pattern("sql-password", *anchors, &pattern)?.valid(is_literal);
+        let quoted =
+            expression.contains("TEXT") && anchors.iter().all(|anchor| !anchor.contains('\''));
+        rules.push(if quoted { rule.before(|rest| rest.contains(&b'\'')) } else { rule });
     }
     let second = [
         "login(",

@@ -313,13 +313,19 @@ fn alike(last: &[u8], line: &[u8]) -> bool {
     if is_ruler(line) || is_ruler(last) {
         return true;
     }
-    [Sign::Byte(b'|'), Sign::Byte(b'\t'), Sign::Quoted(b';'), Sign::Quoted(b',')].into_iter().any(
-        |sign| {
-            let count = |line| cells(line, sign).map_or(0, |cells| cells.len());
-            let of_last = count(last.trim_ascii_end());
-            of_last > 1 && of_last == count(line.trim_ascii_end())
-        },
-    )
+    [(b'|', false), (b'\t', false), (b';', true), (b',', true)].into_iter().any(|(sign, quotes)| {
+        let of_last = signs(last, sign, quotes);
+        (1..=COLUMNS).contains(&of_last) && of_last == signs(line, sign, quotes)
+    })
+}
+
+/// How many signs there are between the cells of a row.
+fn signs(line: &[u8], sign: u8, quotes: bool) -> usize {
+    let line = line.trim_ascii_end();
+    if quotes && memchr::memchr(b'"', line).is_some() {
+        return cells(line, Sign::Quoted(sign)).map_or(0, |cells| cells.len() - 1);
+    }
+    memchr::memchr_iter(sign, line).count()
 }
 
 impl Below for Table {

@@ -19,6 +19,10 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
     if value.len() > LOOKED_AT {
         return true;
     }
+    // Most are none, and this is seen at once.
+    if strength == Strength::Weak && !is_generated(value) {
+        return false;
+    }
     if is_placeholder(value)
         || is_path(value) && !(strength == Strength::Password && quoted && value[0] != b'/')
         || !quoted && is_expression(value)
@@ -40,7 +44,7 @@ pub(super) fn is_secret(value: &[u8], strength: Strength, quoted: bool) -> bool 
         Strength::Strong => {
             value.len() >= 5 && !is_plain_word(value, quoted) && !is_compound(value)
         }
-        Strength::Weak => is_generated(value) && !is_compound(value) && !is_named(value),
+        Strength::Weak => !is_compound(value) && !is_named(value),
     }
 }
 
