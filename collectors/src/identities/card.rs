@@ -56,12 +56,13 @@ fn numbers(text: &[u8], run: Range<usize>, valid: Valid<'_>, found: &mut dyn FnM
             at += 1;
             continue;
         }
-        match card(text, at, run.end, valid) {
+        let len = group(text, at);
+        match card(text, at, len, run.end, valid) {
             Some(end) => {
                 found(at..end);
                 at = end;
             }
-            None => at += group(text, at),
+            None => at += len,
         }
     }
 }
@@ -70,17 +71,19 @@ fn group(text: &[u8], at: usize) -> usize {
     text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Where the card's number ends that begins at `start`.
-fn card(text: &[u8], start: usize, end: usize, valid: Valid<'_>) -> Option<usize> {
+/// Where the card's number ends that begins at `start`, with so many digits.
+fn card(text: &[u8], start: usize, len: usize, end: usize, valid: Valid<'_>) -> Option<usize> {
+    if len != 4 && !(SHORTEST..=19).contains(&len) {
+        return None;
+    }
     let free = before(text, start);
     if !is_border(free) || free.is_some_and(|byte| b"_-.".contains(&byte)) {
         return None;
     }
     let groups: &[&[usize]] = &[&[4, 4, 4, 4], &[4, 6, 5], &[4, 4, 4, 4, 3], &[4, 6, 4]];
-    let last = match group(text, start) {
+    let last = match len {
         4 => groups.iter().find_map(|groups| grouped(text, start, groups))?,
-        len @ SHORTEST..=19 => start + len,
-        _ => return None,
+        _ => start + len,
     };
     let after = text.get(last).copied();
     let free = is_border(after) && !after.is_some_and(|byte| b"_-".contains(&byte));

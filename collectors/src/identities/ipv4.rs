@@ -69,9 +69,25 @@ pub(super) fn rule(pseudonyms: &Arc<Pseudonyms>, way: Way) -> Result<Rule, RuleE
     let rule =
         Rule::sweep("ipv4", move |text, found| find(text, way, found))?.replaced(move |value| {
             let address: Ipv4Addr = std::str::from_utf8(value).ok()?.parse().ok()?;
-            Some(way.address(&pseudonyms, IpAddr::V4(address))?.to_string().into_bytes())
+            match way.address(&pseudonyms, IpAddr::V4(address))? {
+                IpAddr::V4(turned) => Some(written(turned)),
+                IpAddr::V6(_) => None,
+            }
         });
     Ok(rule.aligned().but_examples(is_private))
+}
+
+/// The address in text. There are many, and the standard library takes its time.
+fn written(address: Ipv4Addr) -> Vec<u8> {
+    let mut text = Vec::with_capacity(16);
+    for part in address.octets() {
+        let digits = [part / 100, part / 10 % 10, part % 10].map(|digit| b'0' + digit);
+        let noughts = usize::from(part < 100) + usize::from(part < 10);
+        text.extend_from_slice(&digits[noughts..]);
+        text.push(b'.');
+    }
+    text.pop();
+    text
 }
 
 /// Whether it is one of those that every network has, and says nothing of whose it is.
@@ -219,4 +235,17 @@ fn likely(text: &[u8], at: &Range<usize>, address: Ipv4Addr, way: Way) -> bool {
     let ported = matches!(text.get(at.end), Some(b':' | b'/')) && digit;
     let enclosed = matches!((before(text, at.start), text.get(at.end)), (Some(b'['), Some(b']')));
     ported || enclosed || is(ADDRESSES) || matches!(before(text, at.start), Some(b'@' | b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_everywhere() {
+        for part in 0..=255 {
+            let address = Ipv4Addr::new(part, 255 - part, part / 3, part / 29);
+            assert_eq!(written(address), address.to_string().as_bytes());
+        }
+    }
 }

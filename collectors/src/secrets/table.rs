@@ -137,6 +137,10 @@ fn record(line: &[u8]) -> Option<Table> {
 }
 
 fn plain_head(line: &[u8]) -> Option<Table> {
+    // In most lines that are none, one of the first bytes can stand in no name.
+    if !line.iter().all(|byte| is_part(*byte) || b"|\t;,\"`'\r\x0c".contains(byte)) {
+        return None;
+    }
     for sign in [Sign::Byte(b'|'), Sign::Byte(b'\t'), Sign::Quoted(b';'), Sign::Quoted(b',')] {
         if let Sign::Byte(byte) | Sign::Quoted(byte) = sign
             && memchr::memchr(byte, line).is_none()
@@ -179,14 +183,18 @@ fn plain_head(line: &[u8]) -> Option<Table> {
     Some(Table { sign: Sign::Spaces, columns: cells.len(), starts, secret, copy: false })
 }
 
+/// Whether the name of a column may have this byte.
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-. /()#%".contains(&byte) || byte >= 0x80
+}
+
 /// Whether a cell can be the name of a column, of so many words at most.
 fn is_name(name: &[u8], words: usize) -> bool {
-    let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"_-. /()#%".contains(b) || *b >= 0x80;
     !name.is_empty()
         && name.len() <= LONGEST_NAME
         && (name[0].is_ascii_alphabetic() || name[0] >= 0x80 || b"_#%".contains(&name[0]))
         && !name.ends_with(b".")
-        && name.iter().all(is_part)
+        && name.iter().copied().all(is_part)
         && memchr::memchr_iter(b' ', name).count() < words
 }
 
