@@ -16,23 +16,22 @@ const STRIDE: usize = 4;
 /// How many bytes are looked at there: of any eight of the text, so many stand at such a place.
 const GRAM: usize = HEAD + 1 - STRIDE;
 
+/// These, as the lowest of a number.
+const GRAM_MASK: u64 = (1 << (8 * GRAM)) - 1;
+
 /// No form is longer; where two segments of a text meet, so much of each is looked at.
 pub(crate) const REACH: usize = 2 << 10;
-
-/// How many marks there are for each form, so that few places pass by chance.
-const MARKS: usize = 256;
 
 /// All forms of all learnt secrets.
 ///
 /// An automaton of some hundred thousand patterns would take longer to make than most runs have to
 /// look through; so what is looked up, at every fourth place, are the next five bytes: whether a form
-/// has them among its first eight.
+/// has them among its first eight. Where one has, the eight bytes around are looked up.
 pub(crate) struct Needles {
     /// Sorted, so that those which begin alike stand together.
     forms: Vec<Zeroizing<Vec<u8>>>,
-    /// One bit for what the bytes come to that are looked up.
-    marks: Vec<u64>,
-    shift: u32,
+    grams: Marks,
+    heads: Marks,
     /// What no text of the run can hold: it shows whether it would be found.
     canary: Value,
 }
@@ -52,16 +51,11 @@ impl Needles {
             .collect();
         forms.sort_unstable_by(|one, other| one.as_slice().cmp(other.as_slice()));
         forms.dedup_by(|one, other| **one == **other);
-        let bits = (forms.len() * MARKS).next_power_of_two().ilog2().max(6);
-        let mut marks = vec![0; 1 << (bits - 6)];
-        let shift = u64::BITS - bits;
-        for form in &forms {
-            for gram in form[..HEAD].windows(GRAM) {
-                let mark = mark(word(gram), shift);
-                marks[mark / 64] |= 1 << (mark % 64);
-            }
-        }
-        Self { forms, marks, shift, canary }
+        let heads = || forms.iter().map(|form| &form[..HEAD]);
+        let grams = heads().flat_map(|head| head.windows(GRAM));
+        let grams = Marks::of(STRIDE * forms.len(), grams.map(word));
+        let heads = Marks::of(forms.len(), heads().map(word));
+        Self { forms, grams, heads, canary }
     }
 
     /// Whether a text with this sieve may hold any of them.
@@ -72,9 +66,8 @@ impl Needles {
     /// Where they stand in a text: in order, what overlaps joined.
     pub(crate) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        let mut look = |at: usize, gram: u64| {
-            let mark = mark(gram, self.shift);
-            if self.marks[mark / 64] >> (mark % 64) & 1 == 1 {
+        let mut look = |at: usize, next: u64| {
+            if self.grams.have(next & GRAM_MASK) {
                 for from in at.saturating_sub(STRIDE - 1)..=at {
                     found.extend(self.longest(&text[from..]).map(|len| from..from + len));
                 }
@@ -93,7 +86,7 @@ impl Needles {
 
     /// The length of the longest form that the text begins with.
     fn longest(&self, text: &[u8]) -> Option<usize> {
-        let next = text.get(..HEAD)?;
+        let next = text.get(..HEAD).filter(|next| self.heads.have(word(next)))?;
         let first = self.forms.partition_point(|form| form[..HEAD] < *next);
         let alike = self.forms[first..].iter().take_while(|form| form[..HEAD] == *next);
         alike.filter(|form| text.starts_with(form)).map(|form| form.len()).max()
@@ -164,6 +157,37 @@ impl Needles {
     }
 }
 
+/// Some numbers, of which one can tell at once that most others are not among them.
+struct Marks {
+    /// One bit for what a number comes to.
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+impl Marks {
+    /// How many there are for each number, so that few others pass by chance.
+    const EACH: usize = 64;
+
+    fn of(count: usize, numbers: impl Iterator<Item = u64>) -> Self {
+        let bits = (count * Self::EACH).next_power_of_two().ilog2().max(6);
+        let mut marks = Self { bits: vec![0; 1 << (bits - 6)], shift: u64::BITS - bits };
+        for number in numbers {
+            let mark = marks.mark(number);
+            marks.bits[mark / 64] |= 1 << (mark % 64);
+        }
+        marks
+    }
+
+    fn have(&self, number: u64) -> bool {
+        let mark = self.mark(number);
+        self.bits[mark / 64] >> (mark % 64) & 1 == 1
+    }
+
+    fn mark(&self, number: u64) -> usize {
+        (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+}
+
 /// The part of a text that belongs to what goes over its border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Border {
@@ -183,12 +207,6 @@ fn word(text: &[u8]) -> u64 {
         |_| text.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
         u64::from_le_bytes,
     )
-}
-
-/// What the first bytes of a word come to.
-fn mark(word: u64, shift: u32) -> usize {
-    let gram = word << (u64::BITS as usize - 8 * GRAM);
-    (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize
 }
 
 fn joined(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
@@ -246,7 +264,7 @@ mod tests {
                     let text = [&b".".repeat(before), secret.as_bytes(), &b".".repeat(behind)];
                     let text = text.concat();
                     let at = before..before + secret.len();
-                    assert_eq!(needles.find(&text), [at.clone()], "{before} {behind}");
+                    assert_eq!(needles.find(&text), std::slice::from_ref(&at), "{before} {behind}");
                     assert!(needles.find(&text[..at.end - 1]).is_empty());
                 }
             }
@@ -278,7 +296,7 @@ mod tests {
         assert!(needles.is_left(b"x m4deUpv4lue"));
         assert!(!needles.is_left(b"x m4deUpv4lu"));
         assert!(needles.work());
-        let broken = Needles { marks: vec![0; needles.marks.len()], ..needles };
+        let broken = Needles { grams: Marks::of(0, std::iter::empty()), ..needles };
         assert!(!broken.work(), "a first look that finds nothing goes unnoticed");
     }
 }
